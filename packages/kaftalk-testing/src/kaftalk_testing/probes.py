@@ -1,0 +1,56 @@
+"""Questions that tell whether a started process is ready: each is cheap and answers yes or no."""
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+
+Probe = Callable[[], Awaitable[bool]]
+
+_ANSWER_TIMEOUT_S = 2.0
+
+
+def http_ok(port: int, path: str, host: str = "127.0.0.1") -> Probe:
+    """Ask for `path` and take any 2xx status for a yes."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
+
+    async def probe() -> bool:
+        answer = await _ask(host, port, request, len(b"HTTP/1.1 200"))
+        return answer.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2"))
+
+    return probe
+
+
+def redis_answers(port: int, host: str = "127.0.0.1") -> Probe:
+    """Ask PING; a server that is still loading its data says -LOADING, which is a no."""
+
+    async def probe() -> bool:
+        return await _ask(host, port, b"PING\r\n", 5) == b"+PONG"
+
+    return probe
+
+
+def kafka_answers(port: int, host: str = "127.0.0.1") -> Probe:
+    """Ask for metadata (version 4, no topics): ready means that the controller counts a live broker."""
+    body = struct.pack(">hhih", 3, 4, 1, -1) + struct.pack(">i?", 0, False)
+    request = struct.pack(">i", len(body)) + body
+
+    async def probe() -> bool:
+        # size, correlation id, throttle time, number of brokers
+        answer = await _ask(host, port, request, 16)
+        return len(answer) == 16 and struct.unpack(">iiii", answer)[3] > 0
+
+    return probe
+
+
+async def _ask(host: str, port: int, request: bytes, answer_bytes: int) -> bytes:
+    """Send one request on a connection of its own; nothing, or less than asked for, means trouble."""
+    try:
+        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(request)
+                return await reader.readexactly(answer_bytes)
+            finally:
+                writer.transport.abort()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return b""

