@@ -1,0 +1,159 @@
+"""What a whole Kaftalk consists of on one machine: which programs, on which ports, with which settings."""
+
+import itertools
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kaftalk_testing.kafka_broker import kafka_broker
+from kaftalk_testing.kafka_files import KafkaFiles
+from kaftalk_testing.keys import internal_key, jwt_key_file
+from kaftalk_testing.probes import http_ok
+from kaftalk_testing.process import Program
+from kaftalk_testing.redis_server import redis_server
+from kaftalk_testing.tools import repository, venv_program
+
+SERVICES = ("rooms", "delivery", "gateway", "media", "dnd-batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """The two ports of a service instance on 127.0.0.1."""
+
+    public: int
+    internal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before the first process starts."""
+
+    folder: Path
+    kafka_port: int
+    controller_port: int
+    redis_port: int
+    proxy_port: int
+    instances: Mapping[str, Listener]
+    bind: str = "127.0.0.1"
+    public_url: str = ""
+    origins: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    kafka_heap_mb: int = 512
+    brief: bool = True
+
+    @property
+    def url(self) -> str:
+        """Return the origin under which everything is served."""
+        return self.public_url or f"http://127.0.0.1:{self.proxy_port}"
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        """Return the broker's address."""
+        return f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def redis_url(self) -> str:
+        """Return the Redis database."""
+        return f"redis://127.0.0.1:{self.redis_port}/0"
+
+    def ports(self) -> dict[str, int]:
+        """Return every port that is listened on, by the name of its listener."""
+        ports = {
+            "web (KAFTALK_PORT)": self.proxy_port,
+            "kafka": self.kafka_port,
+            "kafka controller": self.controller_port,
+            "redis": self.redis_port,
+        }
+        for name, listener in self.instances.items():
+            ports |= {name: listener.public, f"{name} internal": listener.internal}
+        return ports
+
+    def of(self, service: str) -> list[str]:
+        """Return the service's instances by name."""
+        return [name for name in self.instances if service_of(name) == service]
+
+
+def instance_names(counts: Mapping[str, int]) -> list[str]:
+    """Return `gateway-1`, `gateway-2` and so on; one instance of each service that `counts` does not name."""
+    return [f"{service}-{n + 1}" for service in SERVICES for n in range(counts.get(service, 1))]
+
+
+def service_of(instance: str) -> str:
+    """Return the service's name of an instance's."""
+    return instance.rpartition("-")[0]
+
+
+def listeners(names: list[str], ports: Iterator[int]) -> dict[str, Listener]:
+    """Give each instance its two ports."""
+    return {name: Listener(*itertools.islice(ports, 2)) for name in names}
+
+
+def kafka(plan: Plan, files: KafkaFiles) -> Program:
+    """Describe the plan's broker."""
+    folder = plan.folder / "kafka"
+    ports = (plan.kafka_port, plan.controller_port)
+    return kafka_broker(files, folder, *ports, heap_mb=plan.kafka_heap_mb, brief=plan.brief)
+
+
+def redis(plan: Plan) -> Program:
+    """Describe the plan's Redis."""
+    return redis_server(plan.folder / "redis", plan.redis_port)
+
+
+def service(plan: Plan, instance: str) -> Program:
+    """Describe one instance of a service."""
+    name, listener = service_of(instance), plan.instances[instance]
+    internal = f"127.0.0.1:{listener.internal}"
+    own = {
+        "KAFTALK_INSTANCE": instance,
+        "KAFTALK_LISTEN": f"127.0.0.1:{listener.public}",
+        "KAFTALK_INTERNAL_LISTEN": internal,
+        "KAFTALK_INTERNAL_ADVERTISE": f"ws://{internal}",
+    }
+    return Program(
+        name=instance,
+        command=(sys.executable, "-m", f"kaftalk_{name.replace('-', '_')}"),
+        env=_shared_settings(plan) | own | dict(plan.settings),
+        ready=http_ok(listener.internal, "/readyz"),
+    )
+
+
+def proxy(plan: Plan) -> Program:
+    """Describe the Caddy that gives everything one origin."""
+    upstreams = {
+        f"KAFTALK_{name.upper().replace('-', '_')}": " ".join(
+            f"127.0.0.1:{plan.instances[instance].public}" for instance in plan.of(name)
+        )
+        for name in SERVICES
+        if name != "delivery"
+    }
+    state = str(plan.folder / "caddy")
+    own = {
+        "KAFTALK_BIND": plan.bind,
+        "KAFTALK_PORT": str(plan.proxy_port),
+        "KAFTALK_WEB": str(repository() / "web/dist"),
+        "XDG_DATA_HOME": state,
+        "XDG_CONFIG_HOME": state,
+    }
+    config = str(repository() / "deploy/local/Caddyfile")
+    return Program(
+        name="caddy",
+        command=(venv_program("caddy"), "run", "--adapter", "caddyfile", "--config", config),
+        env=upstreams | own,
+        ready=http_ok(plan.proxy_port, "/", "127.0.0.1" if plan.bind == "0.0.0.0" else plan.bind),
+    )
+
+
+def _shared_settings(plan: Plan) -> dict[str, str]:
+    origins = plan.origins or (plan.url, f"http://localhost:{plan.proxy_port}")
+    return {
+        "KAFTALK_KAFKA_BOOTSTRAP": plan.kafka_bootstrap,
+        "KAFTALK_REDIS_URL": plan.redis_url,
+        "KAFTALK_INTERNAL_KEYS": internal_key(plan.folder / "keys"),
+        "KAFTALK_JWT_KEY_FILE": str(jwt_key_file(plan.folder / "keys")),
+        "KAFTALK_PUBLIC_URL": plan.url,
+        "KAFTALK_ORIGINS": ",".join(origins),
+        "KAFTALK_TRUSTED_PROXIES": "127.0.0.1",
+        "KAFTALK_REPLICATION": "1",
+    }
