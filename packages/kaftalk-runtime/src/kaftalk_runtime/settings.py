@@ -1,0 +1,97 @@
+"""Settings from the environment: one frozen typed class a service; what is missing or weak stops the start."""
+
+import sys
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PREFIX = "KAFTALK_"
+_SECRET_CHARS_MIN = 32
+_SECRET_DISTINCT_MIN = 10
+_PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "example", "insecure", "your-", "todo")
+
+
+class Address(NamedTuple):
+    """Where a listener binds."""
+
+    host: str
+    port: int
+
+
+def _address(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be host:port")
+    return Address(host.strip("[]"), int(port))
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def strong_secret(secret: str) -> str:
+    """Return the secret if nobody will guess it.
+
+    Raises ValueError if it has under 32 characters, few different ones, or looks like a placeholder.
+    """
+    if len(secret) < _SECRET_CHARS_MIN:
+        raise ValueError(f"must have at least {_SECRET_CHARS_MIN} characters")
+    if len(set(secret)) < _SECRET_DISTINCT_MIN or any(word in secret.lower() for word in _PLACEHOLDERS):
+        raise ValueError("is a placeholder: make a random one, for instance with `openssl rand -hex 32`")
+    return secret
+
+
+ListenAddress = Annotated[Address, BeforeValidator(_address)]
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Secrets = Annotated[
+    tuple[Annotated[str, AfterValidator(strong_secret)], ...],
+    NoDecode,
+    BeforeValidator(_split),
+    Field(min_length=1, max_length=2, repr=False),
+]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told; a field `x` comes from `KAFTALK_X`."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    instance: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    listen: ListenAddress
+    internal_listen: ListenAddress
+    internal_advertise: str | None = None
+    kafka_bootstrap: Annotated[str, Field(min_length=1)]
+    redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://", repr=False)]
+    internal_keys: Secrets
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/]+$")] = "http://127.0.0.1:8000"
+    origins: CommaList = ()
+    trusted_proxies: CommaList = ("127.0.0.1",)
+    log_level: Annotated[str, Field(pattern=r"^(debug|info|warning|error)$")] = "info"
+    shards: Annotated[int, Field(ge=1, le=1024)] = 128
+    replication: Annotated[int, Field(ge=1, le=7)] = 1
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """Read the settings from the environment.
+
+    Ends the process with status 2 and a line for each key that is missing or wrong; values are never printed.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        for line in sorted({_complaint(problem) for problem in error.errors(include_input=False)}):
+            print(line, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _complaint(problem: Any) -> str:
+    key = _PREFIX + str(problem["loc"][0]).upper()
+    if problem["type"] == "missing":
+        return f"{key} is not set"
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
