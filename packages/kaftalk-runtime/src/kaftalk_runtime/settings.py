@@ -44,7 +44,7 @@ def strong_secret(secret: str) -> str:
     return secret
 
 
-ListenAddress = Annotated[Address, BeforeValidator(_address)]
+ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Secrets = Annotated[
     tuple[Annotated[str, AfterValidator(strong_secret)], ...],

@@ -1,0 +1,18 @@
+"""Start the dnd-batch service."""
+
+from kaftalk_dnd_batch.app import App
+from kaftalk_dnd_batch.settings import Settings
+from kaftalk_runtime.logs import configure
+from kaftalk_runtime.serving import serve
+from kaftalk_runtime.settings import load
+
+
+def main() -> int:
+    """Run until SIGTERM and return the exit status."""
+    settings = load(Settings)
+    configure("dnd-batch", settings.instance, settings.log_level)
+    return serve(lambda: App(settings))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
