@@ -279,7 +279,7 @@ async def test_a_quick_request_keeps_its_connection(served: tuple[App, int], mon
 async def test_the_autobahn_cases_pass_but_for_a_close_amid_fragments(served: tuple[App, int], tmp_path: Path) -> None:
     kosoku = Path(sys.executable).with_name("kosoku")
     cases = [part for group in (1, 2, 3, 4, 5, 6, 7, 10) for part in ("-i", f"{group}.*")]
-    command = [kosoku, "-m", "fuzzingclient", *cases, "-o", tmp_path, f"127.0.0.1:{served[1]}/echo"]
+    command = [str(kosoku), "-m", "fuzzingclient", *cases, "-o", str(tmp_path), f"127.0.0.1:{served[1]}/echo"]
     process = await asyncio.create_subprocess_exec(*command, stdout=-3, stderr=-3)
     await asyncio.wait_for(process.wait(), 100)
     reports = [json.loads(path.read_text()) for path in tmp_path.glob("*_case_*.json")]
