@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from kaftalk_testing.redis_server import redis_server
 from kaftalk_testing.tools import repository, venv_program
 
 SERVICES = ("rooms", "delivery", "gateway", "media", "dnd-batch")
+BACKENDS = ("kafka", "redis", "caddy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +58,33 @@ class Plan:
         """Return the Redis database."""
         return f"redis://127.0.0.1:{self.redis_port}/0"
 
-    def ports(self) -> dict[str, int]:
-        """Return every port that is listened on, by the name of its listener."""
-        ports = {
-            "web (KAFTALK_PORT)": self.proxy_port,
-            "kafka": self.kafka_port,
-            "kafka controller": self.controller_port,
-            "redis": self.redis_port,
-        }
+    def ports(self) -> list[tuple[str, str, int]]:
+        """Return every port that is listened on, after the program's name and the listener's."""
+        ports = [
+            ("caddy", "web (KAFTALK_PORT)", self.proxy_port),
+            ("kafka", "kafka", self.kafka_port),
+            ("kafka", "kafka controller", self.controller_port),
+            ("redis", "redis", self.redis_port),
+        ]
         for name, listener in self.instances.items():
-            ports |= {name: listener.public, f"{name} internal": listener.internal}
+            ports += [(name, name, listener.public), (name, f"{name} internal", listener.internal)]
         return ports
+
+    def names(self) -> list[str]:
+        """Return the names of all programs in the order in which they start."""
+        return [name for wave in waves([*self.instances, *BACKENDS]) for name in wave]
 
     def of(self, service: str) -> list[str]:
         """Return the service's instances by name."""
         return [name for name in self.instances if service_of(name) == service]
+
+
+def waves(names: Iterable[str]) -> list[list[str]]:
+    """Split programs by what they need: first Kafka and Redis, then the services, last the proxy."""
+    by_rank: list[list[str]] = [[], [], []]
+    for name in names:
+        by_rank[0 if name in BACKENDS[:2] else 2 if name in BACKENDS else 1].append(name)
+    return by_rank
 
 
 def instance_names(counts: Mapping[str, int]) -> list[str]:
@@ -87,6 +100,12 @@ def service_of(instance: str) -> str:
 def listeners(names: list[str], ports: Iterator[int]) -> dict[str, Listener]:
     """Give each instance its two ports."""
     return {name: Listener(*itertools.islice(ports, 2)) for name in names}
+
+
+def programs(plan: Plan, files: KafkaFiles) -> dict[str, Program]:
+    """Describe everything by name."""
+    services = {instance: service(plan, instance) for instance in plan.instances}
+    return {"kafka": kafka(plan, files), "redis": redis(plan), "caddy": proxy(plan)} | services
 
 
 def kafka(plan: Plan, files: KafkaFiles) -> Program:
@@ -116,11 +135,12 @@ def service(plan: Plan, instance: str) -> Program:
         command=(sys.executable, "-m", f"kaftalk_{name.replace('-', '_')}"),
         env=_shared_settings(plan) | own | dict(plan.settings),
         ready=http_ok(listener.internal, "/readyz"),
+        stop_timeout_s=25.0,
     )
 
 
-def proxy(plan: Plan) -> Program:
-    """Describe the Caddy that gives everything one origin."""
+def proxy(plan: Plan, web: Path | None = None) -> Program:
+    """Describe the Caddy that gives everything one origin; `web` holds the built web client."""
     upstreams = {
         f"KAFTALK_{name.upper().replace('-', '_')}": " ".join(
             f"127.0.0.1:{plan.instances[instance].public}" for instance in plan.of(name)
@@ -132,7 +152,7 @@ def proxy(plan: Plan) -> Program:
     own = {
         "KAFTALK_BIND": plan.bind,
         "KAFTALK_PORT": str(plan.proxy_port),
-        "KAFTALK_WEB": str(repository() / "web/dist"),
+        "KAFTALK_WEB": str(web or repository() / "web/dist"),
         "XDG_DATA_HOME": state,
         "XDG_CONFIG_HOME": state,
     }

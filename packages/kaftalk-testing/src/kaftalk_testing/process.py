@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,33 +113,17 @@ class Child:
 
 
 async def start(program: Program, log: Path, *, tied: bool) -> Child:
-    """Run the program, its output appended to `log`, and return when it is ready.
-
-    A `tied` child dies with the thread that started it, even when that is killed. Raises StartError.
-    """
-    child = _spawn(program, log, tied)
-    try:
-        async with asyncio.timeout(program.start_timeout_s):
-            while not await program.ready():
-                if not child.alive():
-                    raise StartError(program.name, f"ended with status {child.popen.returncode}", log)
-                await asyncio.sleep(_POLL_S)
-    except TimeoutError as error:
-        child.kill()
-        raise StartError(program.name, f"was not ready after {program.start_timeout_s:g} s", log) from error
-    except BaseException:
-        child.kill()
-        raise
+    """Run the program and return when it is ready. Raises StartError."""
+    child = spawn(program, log, tied=tied)
+    await until_ready(child, log)
     return child
 
 
-def last_lines(log: Path, lines: int = 15) -> str:
-    """Return the end of a log file."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    return "\n".join(text.splitlines()[-lines:])
+def spawn(program: Program, log: Path, *, tied: bool) -> Child:
+    """Run the program in a process group of its own, its output appended to `log`.
 
-
-def _spawn(program: Program, log: Path, tied: bool) -> Child:
+    A `tied` child dies with the thread that started it, even when that is killed.
+    """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -152,6 +136,39 @@ def _spawn(program: Program, log: Path, tied: bool) -> Child:
             start_new_session=True,
         )
     return Child(program, ProcessId.of(popen.pid), popen)
+
+
+async def until_ready(child: Child, log: Path) -> None:
+    """Return when the child is ready; one that is not in time is killed. Raises StartError."""
+    program = child.program
+    try:
+        async with asyncio.timeout(program.start_timeout_s):
+            while not await program.ready():
+                if not child.alive():
+                    raise StartError(program.name, f"ended with status {child.popen.returncode}", log)
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError as error:
+        child.kill()
+        raise StartError(program.name, f"was not ready after {program.start_timeout_s:g} s", log) from error
+    except BaseException:
+        child.kill()
+        raise
+
+
+async def together(coroutines: Iterable[Coroutine[object, object, object]]) -> None:
+    """Await all of them at once; the first failure cancels the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in coroutines:
+                group.create_task(coroutine)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def last_lines(log: Path, lines: int = 15) -> str:
+    """Return the end of a log file."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])
 
 
 def _tie() -> tuple[str, ...]:

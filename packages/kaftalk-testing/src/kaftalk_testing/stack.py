@@ -16,12 +16,10 @@ from pathlib import Path
 
 from kaftalk_testing import plan as plans
 from kaftalk_testing.kafka_files import kafka_files
-from kaftalk_testing.plan import SERVICES, Plan
+from kaftalk_testing.plan import BACKENDS, SERVICES, Plan, waves
 from kaftalk_testing.ports import free_port
-from kaftalk_testing.process import Child, Program, StartError, start
+from kaftalk_testing.process import Child, Program, StartError, start, together
 from kaftalk_testing.tools import REDIS, ensure
-
-_BACKENDS = ("kafka", "redis", "caddy")
 
 
 class Stack:
@@ -124,17 +122,12 @@ class Stack:
         for instance in list(self._paused):
             self.resume(instance)
         ended = [instance for instance in self.programs if not self.alive(instance)]
-        for wave in (_BACKENDS[:2], [name for name in ended if name not in _BACKENDS], _BACKENDS[2:]):
-            async with asyncio.TaskGroup() as group:
-                for instance in set(wave) & set(ended):
-                    group.create_task(self.start(instance))
+        for wave in waves(ended):
+            await together(self.start(instance) for instance in wave)
 
     async def stop(self) -> None:
         """End everything: the services with SIGTERM, so that a hanging shutdown shows, the rest at once."""
-        services = [name for name in self.children if name not in _BACKENDS]
-        async with asyncio.TaskGroup() as group:
-            for instance in services:
-                group.create_task(self.terminate(instance))
+        await together(self.terminate(name) for name in list(self.children) if name not in BACKENDS)
         for instance in list(self.children):
             self.kill(instance)
 
@@ -160,10 +153,10 @@ async def run_stack(
     files = await asyncio.to_thread(kafka_files)
     plan = small_plan(folder, counts or {}, settings or {}, ports or iter(free_port, 0))
     stack = Stack(plan)
-    stack.programs = {"kafka": plans.kafka(plan, files), "redis": plans.redis(plan)}
-    if not backends_only:
-        stack.programs |= {instance: plans.service(plan, instance) for instance in plan.instances}
-        stack.programs["caddy"] = plans.proxy(plan)
+    if backends_only:
+        stack.programs = {"kafka": plans.kafka(plan, files), "redis": plans.redis(plan)}
+    else:
+        stack.programs = plans.programs(plan, files)
     try:
         await stack.heal()
         yield stack

