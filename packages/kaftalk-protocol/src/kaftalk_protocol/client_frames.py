@@ -1,5 +1,6 @@
 """Frames from a client to the gateway: a closed tagged union on `t`, read by `parse`."""
 
+import json
 from typing import Annotated, Any, Literal
 
 import pydantic_core
@@ -7,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from kaftalk_protocol.errors import Code, ProtocolError, Refused
 from kaftalk_protocol.records import Notify
-from kaftalk_protocol.text import Emoji, MessageText, Uuid
+from kaftalk_protocol.text import Emoji, MessageText, Uuid, is_encodable
 
 SEQ_MAX = 2**53 - 1
 FRAME_BYTES_MAX = 64 * 1024
 EXT_BYTES_MAX = 4 * 1024
+FIELD_CHARS_MAX = 128
 
 Seq = Annotated[int, Field(ge=0, le=SEQ_MAX, strict=True)]
 FrameId = Annotated[str, Field(min_length=1, max_length=64)]
@@ -35,8 +37,15 @@ class MessageFields(_Frame):
     @field_validator("ext")
     @classmethod
     def _bounded(cls, ext: dict[str, Any] | None) -> dict[str, Any] | None:
-        if ext is not None and len(pydantic_core.to_json(ext)) > EXT_BYTES_MAX:
+        if ext is None:
+            return None
+        written = pydantic_core.to_json(ext, inf_nan_mode="constants")
+        if len(written) > EXT_BYTES_MAX:
             raise ValueError(f"is over {EXT_BYTES_MAX} bytes of JSON")
+        try:
+            pydantic_core.from_json(written, allow_inf_nan=False)
+        except ValueError as error:
+            raise ValueError("has a number that JSON cannot hold") from error
         return ext
 
     @field_validator("media")
@@ -180,7 +189,7 @@ FRAME: TypeAdapter[AnyClientFrame] = TypeAdapter(ClientFrame)
 
 
 class BadFrame(ProtocolError):
-    """The frame is no JSON object with a string `t`: the connection closes with 4502."""
+    """The frame is no JSON object with a string `t`, or a wrong `hello`: the connection closes with 4502."""
 
 
 class InvalidFrame(Refused):
@@ -194,25 +203,52 @@ class InvalidFrame(Refused):
 def parse(text: str | bytes) -> AnyClientFrame:
     """Read one frame.
 
-    Raises BadFrame (close 4502) or InvalidFrame (answer `error invalid`). NaN, Infinity and depth bombs are
-    no JSON (`pydantic_core` refuses both), duplicate keys take the last.
+    NaN and Infinity are no JSON; of duplicate keys the last holds; lone surrogates, numbers beyond a double and
+    more than 200 levels are JSON, but invalid in every field.
+
+    Raises BadFrame (close 4502; also for a `hello` that is wrong) or InvalidFrame (answer `error invalid`).
     """
     try:
         raw = pydantic_core.from_json(text, allow_inf_nan=False)
-    except ValueError as error:
-        raise BadFrame("is not JSON") from error
+    except (ValueError, TypeError):
+        raise _unreadable(text) from None
     if not isinstance(raw, dict) or not isinstance(raw.get("t"), str):
         raise BadFrame("is not an object with a string t")
     try:
-        return FRAME.validate_json(text)
+        return FRAME.validate_python(raw)
     except ValidationError as error:
         raise _invalid(raw, error) from None
 
 
-def _invalid(raw: dict[str, Any], error: ValidationError) -> InvalidFrame:
+def _unreadable(text: str | bytes) -> BadFrame | InvalidFrame:
+    """Tell JSON that the fast parser refuses (surrogates, depth, long numbers) from what is no JSON at all."""
+    try:
+        whole = text if isinstance(text, str) else text.decode()
+        raw = json.loads(whole, parse_int=len, parse_float=len, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return BadFrame("is not JSON")
+    if not isinstance(raw, dict) or not isinstance(raw.get("t"), str):
+        return BadFrame("is not an object with a string t")
+    if raw["t"] == "hello":
+        return BadFrame("is no right hello")
+    return InvalidFrame("has a value that cannot be kept", None, _usable_id(raw))
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _invalid(raw: dict[str, Any], error: ValidationError) -> BadFrame | InvalidFrame:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"][1:])
+    field = ".".join(str(part) for part in first["loc"][1:])[:FIELD_CHARS_MAX]
+    detail = first["msg"].removeprefix("Value error, ") if first["type"] != "union_tag_invalid" else "t is unknown"
+    detail = f"{field}: {detail}" if field else detail
+    if raw["t"] == "hello":
+        return BadFrame(detail)
+    return InvalidFrame(detail, field or None, _usable_id(raw))
+
+
+def _usable_id(raw: dict[str, Any]) -> str | None:
     frame_id = raw.get("id")
-    usable = isinstance(frame_id, str) and 1 <= len(frame_id) <= 64
-    detail = first["msg"] if first["type"] != "union_tag_invalid" else "t is unknown"
-    return InvalidFrame(f"{field}: {detail}" if field else detail, field or None, frame_id if usable else None)
+    usable = isinstance(frame_id, str) and 1 <= len(frame_id) <= 64 and is_encodable(frame_id)
+    return frame_id if usable else None

@@ -1,5 +1,6 @@
 """Text at the border: NFC, lengths in code points, nothing that breaks JSON or logs."""
 
+import re
 import unicodedata
 from typing import Annotated
 
@@ -7,7 +8,14 @@ from pydantic import AfterValidator, StringConstraints
 
 from kaftalk_protocol.ids import is_uuid
 
-_CONTROLS_ALLOWED = "\n\t\r"
+
+def is_encodable(text: str) -> bool:
+    """Tell whether `text` can be written as UTF-8: it has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def nfc(text: str) -> str:
@@ -15,7 +23,7 @@ def nfc(text: str) -> str:
 
     Raises ValueError.
     """
-    if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
+    if not is_encodable(text):
         raise ValueError("has a lone surrogate")
     if "\x00" in text:
         raise ValueError("has a NUL character")
@@ -39,12 +47,19 @@ def _canonical_uuid(text: str) -> str:
     return text
 
 
+_ELEMENT = (
+    "[\u00a9\u00ae\u203c\u2049\u2100-\u214f\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f"
+    "\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff]"
+    "[\U0001f3fb-\U0001f3ff]?\ufe0f?[\U000e0020-\U000e007f]*"
+)
+_ONE_EMOJI = re.compile(f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|{_ELEMENT}(?:\u200d{_ELEMENT})*")
+
+
 def _emoji(text: str) -> str:
+    """Take one emoji: a flag, a keycap, or pictographs joined by ZWJ (UTS #51 1.4.9, without its tables)."""
     text = nfc(text)
-    if not 1 <= len(text.encode()) <= 64 or any(c.isspace() or unicodedata.category(c) == "Cc" for c in text):
+    if len(text.encode()) > 64 or not _ONE_EMOJI.fullmatch(text):
         raise ValueError("is not one emoji of at most 64 bytes")
-    if not any(ord(c) > 0x203B for c in text) and "\ufe0f" not in text and "\u20e3" not in text:
-        raise ValueError("is not an emoji")
     return text
 
 
