@@ -1,0 +1,98 @@
+"""The one place that constructs Kafka clients."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
+
+
+class KafkaUnreachable(Exception):
+    """No broker answered."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(bootstrap)
+        self.bootstrap = bootstrap
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """Settings of a Kafka cluster, and the factory of its clients.
+
+    Producing and fetching are requests of `kaftalk_roomlog` over `client()`: it needs acks=all with sequence numbers
+    that survive a refused batch (aiokafka#1017) and fetch sessions (KIP-227), which the stock clients do not have.
+    """
+
+    bootstrap: str
+    client_id: str = "kaftalk"
+    request_timeout_ms: int = 10_000
+
+    async def client(self) -> AIOKafkaClient:
+        """Return a connected client that keeps track of the brokers and of no topic.
+
+        Raises:
+            KafkaUnreachable: no broker answered.
+        """
+        client: Any = AIOKafkaClient(**self._settings(), metadata_max_age_ms=60_000)  # type: ignore[no-untyped-call]
+        client._topics = _BrokersOnly()
+        try:
+            await client.bootstrap()
+        except KafkaError as error:
+            await client.close()
+            raise KafkaUnreachable(self.bootstrap) from error
+        return client  # type: ignore[no-any-return]
+
+    async def admin(self) -> AIOKafkaAdminClient:
+        """Return a started admin client.
+
+        Raises:
+            KafkaUnreachable: no broker answered.
+        """
+        admin: Any = AIOKafkaAdminClient(**self._settings())
+        try:
+            await admin.start()
+        except KafkaError as error:
+            await admin.close()
+            raise KafkaUnreachable(self.bootstrap) from error
+        return admin  # type: ignore[no-any-return]
+
+    async def member(self, *topics: str, group_id: str, session_timeout_ms: int, listener: Any) -> AIOKafkaConsumer:
+        """Return a started member of a consumer group that shares out the topics' partitions and commits nothing.
+
+        Raises:
+            KafkaUnreachable: no broker answered.
+        """
+        consumer: Any = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
+            **self._settings(),
+            group_id=group_id,
+            enable_auto_commit=False,
+            # No offset is ever committed, and "none" would raise for every partition that is handed out.
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=session_timeout_ms // 3,
+        )
+        consumer.subscribe(topics=topics, listener=listener)
+        try:
+            await consumer.start()
+        except KafkaError as error:
+            await consumer.stop()
+            raise KafkaUnreachable(self.bootstrap) from error
+        return consumer  # type: ignore[no-any-return]
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "client_id": self.client_id,
+            "request_timeout_ms": self.request_timeout_ms,
+        }
+
+
+class _BrokersOnly(frozenset[str]):
+    """No topics, said so that the client believes it: it asks for all of them when its set is false."""
+
+    def __bool__(self) -> bool:
+        return True
