@@ -81,7 +81,7 @@ class ProcessId:
         return True
 
     async def _ended(self) -> None:
-        while self.alive():  # noqa: ASYNC110 - the kernel sets no event
+        while self.alive():
             await asyncio.sleep(_POLL_S)
 
 

@@ -102,3 +102,15 @@ def _apt_install(packages: Sequence[str]) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *packages]):
         subprocess.run(["apt-get", *command], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Make sure that everything the tests need from Debian is there."""
+    try:
+        ensure(REDIS, MAVEN, CHROMIUM)
+    except MissingTools as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

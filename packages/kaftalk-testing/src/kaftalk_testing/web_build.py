@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,20 @@ def build_web() -> bool:
     return True
 
 
+def main() -> None:
+    """Run scripts of `web/package.json`, each only if all before it passed; `build` only if it is needed."""
+    try:
+        install_packages()
+        for script in sys.argv[1:]:
+            if script == "build":
+                build_web()
+            else:
+                npm("run", script)
+            print(f"web {script}: passed", flush=True)
+    except BuildError as error:
+        sys.exit(str(error))
+
+
 def install_packages() -> None:
     """Install what package-lock.json names, unless that is there. Raises BuildError."""
     web = repository() / "web"
@@ -48,7 +63,7 @@ def npm(*arguments: str) -> None:
     command = [str(node / "bin/node"), str(cli), *arguments]
     done = subprocess.run(command, cwd=repository() / "web", env=environment, capture_output=True, text=True)
     if done.returncode:
-        output = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+        output = "\n".join((done.stdout + done.stderr).splitlines()[-60:])
         raise BuildError(f"npm {' '.join(arguments)} failed with status {done.returncode}:\n{output}")
 
 
@@ -70,3 +85,7 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 def _text(file: Path) -> str:
     return file.read_text() if file.exists() else ""
+
+
+if __name__ == "__main__":
+    main()

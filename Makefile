@@ -1,0 +1,57 @@
+# Needs make and Python 3.11 or later; everything else is fetched, or named if it cannot be.
+.DEFAULT_GOAL := help
+.PHONY: help up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench
+
+PYTHON := .venv/bin/python
+CODE := packages services tests bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: environment ## Start Kaftalk at http://127.0.0.1:8000 (KAFTALK_PORT, KAFTALK_BIND)
+	@$(PYTHON) -m kaftalk_testing.local up
+
+down: environment ## Stop what `make up` started
+	@$(PYTHON) -m kaftalk_testing.local down
+
+restart: down up ## Stop and start, to run changed code
+
+status: environment ## Show what runs
+	@$(PYTHON) -m kaftalk_testing.local status
+
+logs: ## Follow all logs, or those of one program: make logs S=gateway-1
+	@tail -n 50 -F $(if $(S),.kaftalk/logs/$(S).log,.kaftalk/logs/*.log)
+
+environment:
+	@deploy/local/environment.sh --all-packages --no-dev
+
+test-environment:
+	@deploy/local/environment.sh --all-packages
+	@$(PYTHON) -m kaftalk_testing.tools
+
+lint: test-environment ## Check style, types and the borders between packages
+	@.venv/bin/ruff format --check $(CODE)
+	@.venv/bin/ruff check $(CODE)
+	@.venv/bin/mypy $(CODE)
+	@.venv/bin/lint-imports
+	@$(PYTHON) -m kaftalk_testing.web_build lint typecheck
+
+fmt: test-environment ## Format the code
+	@.venv/bin/ruff check --fix-only --quiet $(CODE)
+	@.venv/bin/ruff format $(CODE)
+	@$(PYTHON) -m kaftalk_testing.web_build format
+
+test-fast: lint ## Lint, unit tests and the fast integration tests (about 2 minutes)
+	@$(PYTHON) -m kaftalk_testing.web_build test
+	@.venv/bin/pytest -q -m "not slow" tests/unit tests/integration
+
+test: lint ## Run every test; KAFTALK_PYTEST adds options
+	@$(PYTHON) -m kaftalk_testing.web_build test build
+	@.venv/bin/pytest $(KAFTALK_PYTEST)
+
+e2e: test-environment ## Run the tests in a real browser
+	@$(PYTHON) -m kaftalk_testing.web_build build
+	@.venv/bin/pytest tests/e2e
+
+bench: test-environment ## Measure, and print the tables of docs/benchmarks.md
+	@$(PYTHON) bench/run.py

@@ -1,0 +1,215 @@
+"""A whole client, written from the contract: keeps positions, resumes, fills gaps, resends; for tests under faults."""
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import websockets
+
+from kaftalk_testing.account import Account
+from kaftalk_testing.history import Seen, Sent, View
+from kaftalk_testing.chat_socket import ChatSocket, Frame
+
+RESEND_AFTER_S = 10.0
+PASSING = {"unavailable", "unknown_outcome", "rate_limited"}
+_TROUBLE = (OSError, TimeoutError, httpx.HTTPError, websockets.WebSocketException)
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    room: str
+    n: int
+    text: str
+    done: "asyncio.Future[Sent]"
+    sent_at: float = 0.0
+
+
+class ChatClient:
+    """Connects for ever until `stop`; `send` gives a future, `view` is what the person would see."""
+
+    def __init__(self, account: Account, ws_url: Callable[[], str], rooms: dict[str, tuple[int, int]]) -> None:
+        self.account = account
+        self.stream = str(uuid.uuid4())
+        self.view = View(str(account.user["username"]), whole={room: seq for room, (_, seq) in rooms.items()})
+        self.positions = dict(rooms)
+        self.connects = 0
+        self.resets: list[Frame] = []
+        self.errors: list[Frame] = []
+        self._ws_url = ws_url
+        self._outbox: dict[str, list[_Outgoing]] = {room: [] for room in rooms}
+        self._counters = dict.fromkeys(rooms, 0)
+        self._gaps: set[str] = set()
+        self._socket: ChatSocket | None = None
+        self._task = asyncio.create_task(self._run())
+
+    def send(self, room: str, text: str) -> "asyncio.Future[Sent]":
+        """Send a message; the future resolves when it is acknowledged or definitely refused."""
+        self._counters[room] += 1
+        outgoing = _Outgoing(room, self._counters[room], text, asyncio.get_running_loop().create_future())
+        self._outbox[room].append(outgoing)
+        if self._socket is not None and self._sendable(outgoing):
+            self._pushing = asyncio.create_task(self._push(self._socket, outgoing))
+        return outgoing.done
+
+    def history(self, sent: "list[asyncio.Future[Sent]]") -> list[Sent]:
+        """Give what became of messages; what is unanswered is unknown."""
+        waiting = [o for outbox in self._outbox.values() for o in outbox]
+        open_sends = {id(o.done): Sent(o.room, self.account.id, f"{self.stream}:{o.n}", "unknown") for o in waiting}
+        return [future.result() if future.done() else open_sends[id(future)] for future in sent]
+
+    async def caught_up(self, room: str, seq: int, timeout_s: float = 60.0) -> None:
+        """Wait until everything up to `seq` has been shown.
+
+        Raises TimeoutError.
+        """
+        async with asyncio.timeout(timeout_s):
+            while self.positions[room][1] < seq:
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """End the client."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def cut(self) -> None:
+        """Drop the connection without a close, as a dying network does."""
+        if self._socket is not None:
+            self._socket.connection.transport.abort()
+
+    # --- the connection ---
+
+    async def _run(self) -> None:
+        delay_s = 0.5
+        while True:
+            with contextlib.suppress(*_TROUBLE):
+                await self._connected()
+                delay_s = 0.5
+            self._socket = None
+            await asyncio.sleep(random.uniform(0.05, delay_s))
+            delay_s = min(4.0, delay_s * 2)
+
+    async def _connected(self) -> None:
+        resume = {room: position for room, position in self.positions.items() if room not in self.view.cut}
+        socket = await ChatSocket.open(self._ws_url(), self.account, stream=self.stream, resume=resume)
+        self.connects += 1
+        try:
+            self._socket = socket
+            self._gaps.clear()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._resend(socket))
+                group.create_task(self._read(socket))
+        except* _TROUBLE:
+            pass
+        finally:
+            self._socket = None
+            await socket.connection.close()
+
+    async def _resend(self, socket: ChatSocket) -> None:
+        """Send what is unanswered again, in order: at once on a new connection, then whatever waits for 10 s."""
+        age_s = 0.0
+        while True:
+            now = asyncio.get_running_loop().time()
+            for outbox in self._outbox.values():
+                for outgoing in list(outbox[:32]):
+                    if now - outgoing.sent_at >= age_s:
+                        await self._push(socket, outgoing)
+            age_s = RESEND_AFTER_S
+            await asyncio.sleep(0.5)
+
+    def _sendable(self, outgoing: _Outgoing) -> bool:
+        outbox = self._outbox[outgoing.room]
+        return len(outbox) <= 32 and all(other.sent_at for other in outbox[:-1])
+
+    async def _push(self, socket: ChatSocket, outgoing: _Outgoing) -> None:
+        outgoing.sent_at = asyncio.get_running_loop().time()
+        frame = {"t": "send", "room": outgoing.room, "n": outgoing.n, "text": outgoing.text}
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await socket.send({**frame, "id": f"{outgoing.room}:{outgoing.n}"})
+
+    async def _read(self, socket: ChatSocket) -> None:
+        last_ping = 0.0
+        while True:
+            try:
+                frame = await socket.next(5.0)
+            except TimeoutError:
+                if last_ping:
+                    raise
+                last_ping = 1.0
+                await socket.send({"t": "ping", "id": "alive"})
+                continue
+            last_ping = 0.0
+            await self._take(socket, frame)
+
+    async def _take(self, socket: ChatSocket, frame: Frame) -> None:
+        kind = frame["t"]
+        if kind == "event":
+            await self._take_event(socket, frame)
+        elif kind in ("ack", "error"):
+            self._take_answer(frame)
+        elif kind == "resumed":
+            self._move(frame["room"], frame["epoch"], frame["to"])
+        elif kind == "reset":
+            self.resets.append(frame)
+        elif kind == "page":
+            await self._take_page(socket, frame)
+
+    # --- what is shown ---
+
+    async def _take_event(self, socket: ChatSocket, frame: Frame) -> None:
+        room, seq, prev = frame["room"], frame["seq"], frame["prev"]
+        if room not in self.positions or seq <= self.positions[room][1] or room in self._gaps:
+            return
+        if prev is not None and prev > self.positions[room][1]:
+            await self._fill_gap(socket, room)
+            return
+        self._show(room, frame)
+        self._move(room, frame["epoch"], seq)
+
+    async def _fill_gap(self, socket: ChatSocket, room: str) -> None:
+        self._gaps.add(room)
+        after = self.positions[room][1]
+        await socket.send({"t": "history", "id": f"gap:{room}", "room": room, "after": after, "limit": 200})
+
+    async def _take_page(self, socket: ChatSocket, page: Frame) -> None:
+        room = page["room"]
+        for item in page["items"]:
+            if item["seq"] > self.positions[room][1]:
+                self._show(room, item)
+        if page["from"] <= self.positions[room][1] < page["to"]:
+            self._move(room, page["epoch"], page["to"])
+        if page["has_after"]:
+            await self._fill_gap(socket, room)
+        else:
+            self._gaps.discard(room)
+
+    def _show(self, room: str, event: dict[str, Any]) -> None:
+        record = event["e"]
+        if record["k"] == "message":
+            self.view.seen.append(Seen(room, event["seq"], record["by"], record["id"]))
+        elif record["k"] == "kick" and record["user"] == self.account.id:
+            self.view.cut[room] = event["seq"]
+            self.view.whole.pop(room, None)
+
+    def _move(self, room: str, epoch: int, seq: int) -> None:
+        if room in self.positions:
+            self.positions[room] = (epoch, max(seq, self.positions[room][1]))
+
+    # --- what was sent ---
+
+    def _take_answer(self, frame: Frame) -> None:
+        room, _, n = frame.get("id", "").rpartition(":")
+        outgoing = next((o for o in self._outbox.get(room, []) if str(o.n) == n), None)
+        if frame["t"] == "error":
+            self.errors.append(frame)
+        if outgoing is None or (frame["t"] == "error" and frame["code"] in PASSING):
+            return
+        outcome = "ok" if frame["t"] == "ack" else "fail"
+        self._outbox[room].remove(outgoing)
+        message = f"{self.stream}:{outgoing.n}"
+        outgoing.done.set_result(Sent(room, self.account.id, message, outcome, frame.get("seq")))  # type: ignore[arg-type]
