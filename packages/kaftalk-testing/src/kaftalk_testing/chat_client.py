@@ -12,8 +12,8 @@ import httpx
 import websockets
 
 from kaftalk_testing.account import Account
-from kaftalk_testing.history import Seen, Sent, View
 from kaftalk_testing.chat_socket import ChatSocket, Frame
+from kaftalk_testing.history import Seen, Sent, View
 
 RESEND_AFTER_S = 10.0
 PASSING = {"unavailable", "unknown_outcome", "rate_limited"}
