@@ -49,6 +49,11 @@ class Wire:
         task = self._client and self._client._sync_task
         return task is not None and not task.done()
 
+    @property
+    def nodes(self) -> list[int]:
+        """The ids of all known brokers."""
+        return [broker.nodeId for broker in self._client.cluster.brokers()]
+
     async def ask(self, node: int, request: Any, *, group: Hashable) -> Any:
         """Send a request to a broker and return its answer.
 
