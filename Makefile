@@ -3,6 +3,7 @@
 .PHONY: help up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench
 
 PYTHON := .venv/bin/python
+comma := ,
 CODE := packages services tests bench
 
 help: ## Show this list
@@ -54,4 +55,4 @@ e2e: test-environment ## Run the tests in a real browser
 	@.venv/bin/pytest tests/e2e
 
 bench: test-environment ## Measure, and print the tables of docs/benchmarks.md
-	@$(PYTHON) bench/run.py
+	@$(PYTHON) -m bench.run $(subst $(comma), ,$(ONLY))
