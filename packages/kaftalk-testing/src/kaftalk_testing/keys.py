@@ -11,7 +11,7 @@ _PKCS8_ED25519 = bytes.fromhex("302e020100300506032b657004220420")
 
 def internal_key(folder: Path) -> str:
     """Return the secret that the services share, of at least 32 characters."""
-    return _kept(folder / "internal.key", secrets.token_urlsafe(48)).read_text()
+    return _kept(folder / "internal.key", secrets.token_hex(32)).read_text()
 
 
 def jwt_key_file(folder: Path) -> Path:

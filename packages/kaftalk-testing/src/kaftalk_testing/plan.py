@@ -9,7 +9,7 @@ from pathlib import Path
 from kaftalk_testing.kafka_broker import kafka_broker
 from kaftalk_testing.kafka_files import KafkaFiles
 from kaftalk_testing.keys import internal_key, jwt_key_file
-from kaftalk_testing.probes import http_ok
+from kaftalk_testing.probes import http_answers, http_ok
 from kaftalk_testing.process import Program
 from kaftalk_testing.redis_server import redis_server
 from kaftalk_testing.tools import repository, venv_program
@@ -161,7 +161,7 @@ def proxy(plan: Plan, web: Path | None = None) -> Program:
         name="caddy",
         command=(venv_program("caddy"), "run", "--adapter", "caddyfile", "--config", config),
         env=upstreams | own,
-        ready=http_ok(plan.proxy_port, "/", "127.0.0.1" if plan.bind == "0.0.0.0" else plan.bind),
+        ready=http_answers(plan.proxy_port, "127.0.0.1" if plan.bind == "0.0.0.0" else plan.bind),
     )
 
 

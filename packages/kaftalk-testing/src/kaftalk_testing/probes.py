@@ -9,13 +9,20 @@ Probe = Callable[[], Awaitable[bool]]
 _ANSWER_TIMEOUT_S = 2.0
 
 
-def http_ok(port: int, path: str, host: str = "127.0.0.1") -> Probe:
+def http_ok(port: int, path: str) -> Probe:
     """Ask for `path` and take any 2xx status for a yes."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
 
     async def probe() -> bool:
-        answer = await _ask(host, port, request, len(b"HTTP/1.1 200"))
-        return answer.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2"))
+        return (await _status_code("127.0.0.1", port, path)).startswith(b"2")
+
+    return probe
+
+
+def http_answers(port: int, host: str) -> Probe:
+    """Ask for anything and take any status for a yes."""
+
+    async def probe() -> bool:
+        return bool(await _status_code(host, port, "/healthz"))
 
     return probe
 
@@ -40,6 +47,13 @@ def kafka_answers(port: int, host: str = "127.0.0.1") -> Probe:
         return len(answer) == 16 and struct.unpack(">iiii", answer)[3] > 0
 
     return probe
+
+
+async def _status_code(host: str, port: int, path: str) -> bytes:
+    """Return the three digits of the answer to a GET, or nothing."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
+    status_line = await _ask(host, port, request, len(b"HTTP/1.1 200"))
+    return status_line[-3:] if status_line.startswith(b"HTTP/1.") else b""
 
 
 async def _ask(host: str, port: int, request: bytes, answer_bytes: int) -> bytes:

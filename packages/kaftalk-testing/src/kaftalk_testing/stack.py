@@ -21,6 +21,15 @@ from kaftalk_testing.ports import free_port
 from kaftalk_testing.process import Child, Program, StartError, start, together
 from kaftalk_testing.tools import REDIS, ensure
 
+# All tests come from one address: what the contract grants an address would not last them a minute.
+_SMALL = {
+    "KAFTALK_SHARDS": "16",
+    "KAFTALK_LIMIT_REGISTRATIONS": "100000",
+    "KAFTALK_LIMIT_ROOM_CREATIONS": "100000",
+    "KAFTALK_LIMIT_HANDSHAKES_PER_S": "10000",
+    "KAFTALK_LIMIT_HANDSHAKES_BURST": "10000",
+}
+
 
 class Stack:
     """The running processes of one plan; each goes by its name and, for a service, its index from 0."""
@@ -165,7 +174,7 @@ async def run_stack(
 
 
 def small_plan(folder: Path, counts: Mapping[str, int], settings: Mapping[str, str], ports: Iterator[int]) -> Plan:
-    """Plan a stack for tests: few shards, and limits that a test does not meet by accident."""
+    """Plan a stack for tests: few shards, and wide limits an address."""
     kafka_port, controller_port, redis_port, proxy_port = itertools.islice(ports, 4)
     names = plans.instance_names({"gateway": 2} | dict(counts))
     return Plan(
@@ -175,7 +184,7 @@ def small_plan(folder: Path, counts: Mapping[str, int], settings: Mapping[str, s
         redis_port=redis_port,
         proxy_port=proxy_port,
         instances=plans.listeners(names, ports),
-        settings={"KAFTALK_SHARDS": "16"} | dict(settings),
+        settings=_SMALL | dict(settings),
     )
 
 
