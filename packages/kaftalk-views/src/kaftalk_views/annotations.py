@@ -85,6 +85,13 @@ class Overlay:
         return [{"emoji": e, "count": n, "me": (e, viewer) in self.reactions} for e, n in counts.items()]
 
 
+def blank(value: bytes) -> bytes:
+    """Take text, media and extras out of a stored message or edit whose message is deleted by now."""
+    record = orjson.loads(value)
+    empty: dict[str, object] = {"text": "", "media": [], "ext": None}
+    return orjson.dumps(record | {name: empty[name] for name in empty.keys() & record.keys()})
+
+
 def _in_force(stored: Mapping[str, str]) -> dict[tuple[str, UserId], int]:
     """Leave out what was taken back: its seq stays with a minus, so that an older record cannot bring it again."""
     found: dict[tuple[str, UserId], int] = {}

@@ -8,6 +8,7 @@ Besides Redis' own, the script knows commands that depend on what is there:
     INDEX index mentions count seq… <seq>:<user>…  the newest 1,100 stay
     REMENTION index mentions target user…          if it is in the index; `*` stays
     CURSOR cursors user seq dirty "<room> <user>"  never falls
+    REPLACE key by                                 `by` takes the place of `key`, which goes if there is no `by`
 """
 
 from __future__ import annotations
@@ -70,6 +71,14 @@ function own.CURSOR(at)
   if before and tonumber(before) >= tonumber(seq) then return end
   redis.call('HSET', cursors, user, seq)
   redis.call('SADD', ARGV[at + 3], ARGV[at + 4])
+end
+function own.REPLACE(at)
+  local key, by = ARGV[at], ARGV[at + 1]
+  redis.call('DEL', key)
+  if redis.call('EXISTS', by) == 1 then
+    redis.call('RENAME', by, key)
+    redis.call('PERSIST', key)
+  end
 end
 local function run(at)
   while at <= #ARGV do

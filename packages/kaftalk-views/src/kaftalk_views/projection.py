@@ -6,7 +6,7 @@ Pure. `room_views` performs the commands, and only if the view still stands wher
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from kaftalk_protocol import redis_keys
@@ -89,17 +89,25 @@ class Projection:
     removed: list[Moved] = field(default_factory=list)
     applied_seq: int = -1
     shown_seq: int | None = None
+    last_item: str | None = None
+    activity_ms: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.commands)
 
     def then(self, later: Projection) -> Projection:
         """Join with the projection of the records that follow: one step of the view instead of two."""
-        return Projection(
-            self.room, self.expected, later.state, self.commands + later.commands, self.events + later.events,
-            self.voids + later.voids, self.joined + later.joined, self.removed + later.removed, later.applied_seq,
-            later.shown_seq,
-        )  # fmt: skip
+        return replace(
+            later,
+            expected=self.expected,
+            commands=self.commands + later.commands,
+            events=self.events + later.events,
+            voids=self.voids + later.voids,
+            joined=self.joined + later.joined,
+            removed=self.removed + later.removed,
+            last_item=later.last_item or self.last_item,
+            activity_ms=later.activity_ms or self.activity_ms,
+        )
 
 
 def fold(
@@ -134,7 +142,7 @@ def flags_of(record: AnyRecord) -> int:
 class _Batch:
     """One batch being folded: commands in the order of the log where order matters, the rest once at the end."""
 
-    __slots__ = ("_activity_ms", "_cursors", "_indexed", "_last", "_mentions", "_shard", "_touched", "out", "state")
+    __slots__ = ("_cursors", "_indexed", "_last", "_mentions", "_shard", "_touched", "out", "state")
 
     def __init__(self, state: RoomState, shard: int, expected: int) -> None:
         self.state = state
@@ -145,7 +153,6 @@ class _Batch:
         self._mentions: list[str] = []
         self._cursors: dict[UserId, int] = {}
         self._last: Shown | None = None
-        self._activity_ms: int | None = None
         if state.applied_seq < 0:
             self._touched.notes_from = 0
 
@@ -163,7 +170,7 @@ class _Batch:
         shown = Shown(seq, prev, stored.ts, stored.value, record)
         self.out.events.append(shown)
         if is_item(record):
-            self._last, self._activity_ms = shown, stored.ts
+            self._last, self.out.activity_ms = shown, stored.ts
         if isinstance(record, Message):
             self._message(seq, record)
         elif isinstance(record, _ABOUT_ONE):
@@ -177,7 +184,7 @@ class _Batch:
         """Write every fact of the state, whatever the batch changes."""
         self._touched.everything(self.state)
         self._touched.notes_from = notes_from
-        self._activity_ms = activity_ms
+        self.out.activity_ms = activity_ms
         for user in self.state.members:
             self.out.commands.append(("SADD", redis_keys.user_rooms(user), self.state.room))
 
@@ -192,7 +199,8 @@ class _Batch:
         forgotten = state.take_forgotten()
         self._touched.streams.update(forgotten.streams)
         self._touched.invites.update(forgotten.invites)
-        out.commands += write_state(state, self._touched, last_item=self._last_item(), activity_ms=self._activity_ms)
+        out.last_item = self._last_item()
+        out.commands += write_state(state, self._touched, last_item=out.last_item, activity_ms=out.activity_ms)
         out.applied_seq, out.shown_seq = state.applied_seq, state.shown_seq
         return out
 
@@ -232,6 +240,8 @@ class _Batch:
 
     def _room(self, seq: int, before: set[UserId]) -> None:
         self._touched.meta = True
+        if self.state.deleted:
+            self._touched.everything(self.state)
         after = self.state.members.keys()
         self._touched.members.update(before ^ after)
         for user in sorted(after - before):

@@ -172,7 +172,7 @@ class RoomViews:
 
     async def facts(self, room: RoomId) -> Facts:
         """Tell what a room is."""
-        found = facts_of(room, await self.redis.run("HMGET", redis_keys.room(room), *_FACTS))
+        found = facts_of(room, await self.redis.run(*facts_read(room)))
         if found is None:
             raise ViewUnknown(room)
         return found
@@ -278,11 +278,16 @@ class RoomViews:
 
 def access_reads(room: RoomId, user: UserId) -> list[Command]:
     """Give the reads of a room and a user's membership, for one transaction."""
-    return [("HMGET", redis_keys.room(room), *_FACTS), ("HGET", redis_keys.room_members(room), user)]
+    return [facts_read(room), ("HGET", redis_keys.room_members(room), user)]
+
+
+def facts_read(room: RoomId) -> Command:
+    """Give the read of what a room is."""
+    return ("HMGET", redis_keys.room(room), *_FACTS)
 
 
 def facts_of(room: RoomId, reply: Sequence[Any]) -> Facts | None:
-    """Read the first reply to `access_reads`; None if there is no view."""
+    """Read the reply to `facts_read`; None if there is no view."""
     if reply[2] is None or reply[4] is None:
         return None
     return Facts(
