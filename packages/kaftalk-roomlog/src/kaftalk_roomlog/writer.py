@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 BATCH_BYTES_MAX = 64 << 10
 RECORD_BYTES_MAX = (128 << 10) - RECORD_OVERHEAD_BYTES
 ACKS_TIMEOUT_MS = 5_000
-RETRY_S = 0.1
+# A new topic's leader may not have made its log yet: that takes some 10 ms.
+RETRY_S = 0.03
 PLACE_BACKOFF_S = (0.02, 1.0)
 QUEUES_MAX = 50_000
 
