@@ -47,8 +47,11 @@ class _Verdict:
 class Health:
     """Readiness over named checks; starts unready, and is unready for good once drained."""
 
-    def __init__(self, checks: Mapping[str, Check], *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, checks: Mapping[str, Check], *, alive: Callable[[], bool] = lambda: True, clock: Clock | None = None
+    ) -> None:
         self._checks = dict(checks)
+        self._alive = alive
         self._clock = clock or SystemClock()
         self._verdicts = {name: _Verdict() for name in checks}
         self._draining = False
@@ -57,6 +60,11 @@ class Health:
     def ready(self) -> bool:
         """Tell whether traffic may come."""
         return not self._draining and all(verdict.holds for verdict in self._verdicts.values())
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process can go on; if not, only a new one helps."""
+        return self._alive()
 
     def drain(self) -> None:
         """Be unready from now on."""
@@ -87,7 +95,8 @@ def internal_app(health: Health, routes: Sequence[BaseRoute] = ()) -> Starlette:
     """Build the app of the internal listener: `/healthz`, `/readyz`, `/metrics` and the service's own routes."""
 
     async def healthz(_request: Request) -> Response:
-        return JSONResponse({"status": "alive"})
+        alive = health.alive
+        return JSONResponse({"status": "alive" if alive else "broken"}, status_code=200 if alive else 503)
 
     async def readyz(_request: Request) -> Response:
         return JSONResponse(health.report(), status_code=200 if health.ready else 503)

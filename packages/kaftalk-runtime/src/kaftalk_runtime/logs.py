@@ -15,7 +15,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SECRET_KEYS = frozenset({"authorization", "cookie", "password", "text", "ticket", "token", "secret"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_NOISY = {"aiokafka": logging.ERROR, "kafka": logging.ERROR, "httpx": logging.WARNING, "websockets": logging.WARNING}
+_NOISY = {
+    "aiokafka": logging.ERROR,
+    "uvicorn": logging.WARNING,
+    "httpx": logging.WARNING,
+    "websockets": logging.WARNING,
+}
 
 
 def configure(service: str, instance: str, level: str = "info") -> None:

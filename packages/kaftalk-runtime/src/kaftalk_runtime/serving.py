@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from kaftalk_runtime.guarded_http import GuardedHttp
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.settings import Address
 
@@ -108,7 +109,7 @@ class _Server:
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 listener.app,
-                http="h11",
+                http=GuardedHttp,
                 ws=listener.ws,
                 ws_max_size=listener.ws_bytes_max,
                 ws_ping_interval=None,

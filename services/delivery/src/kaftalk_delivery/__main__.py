@@ -1,0 +1,18 @@
+"""Start the delivery service."""
+
+from kaftalk_delivery.app import App
+from kaftalk_delivery.settings import Settings
+from kaftalk_runtime.logs import configure
+from kaftalk_runtime.serving import serve
+from kaftalk_runtime.settings import load
+
+
+def main() -> int:
+    """Run until SIGTERM and return the exit status."""
+    settings = load(Settings)
+    configure("delivery", settings.instance, settings.log_level)
+    return serve(lambda: App(settings))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,224 @@
+"""Wires the delivery service: logs → views → links."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from kaftalk_delivery.adoption import Adoption
+from kaftalk_delivery.cursor_writer import CursorWriter
+from kaftalk_delivery.epochs import Epochs
+from kaftalk_delivery.flights import Positions
+from kaftalk_delivery.generations import Generations
+from kaftalk_delivery.heartbeat import Heartbeat
+from kaftalk_delivery.janitor import Janitor
+from kaftalk_delivery.link_endpoint import link_route
+from kaftalk_delivery.links import Links
+from kaftalk_delivery.notices import Notices
+from kaftalk_delivery.owned_rooms import OwnedRooms
+from kaftalk_delivery.position_writer import PositionWriter
+from kaftalk_delivery.projector import Projector
+from kaftalk_delivery.settings import Settings
+from kaftalk_delivery.shards import Shards
+from kaftalk_delivery.snapshot_writer import SnapshotWriter
+from kaftalk_delivery.view_writer import ViewWriter
+from kaftalk_protocol import topics as names
+from kaftalk_roomlog.errors import BrokerUnreachable, ReadError
+from kaftalk_roomlog.ownership import ShardOwnership
+from kaftalk_roomlog.ranges import RoomLogRange
+from kaftalk_roomlog.reader import RoomLogReader
+from kaftalk_roomlog.snapshots import SNAPSHOT_BYTES_MAX, SnapshotLog
+from kaftalk_roomlog.tail import TailReader
+from kaftalk_roomlog.topics import Topics
+from kaftalk_roomlog.writer import RoomLogWriter
+from kaftalk_runtime.clock import SystemClock
+from kaftalk_runtime.health import Health, internal_app
+from kaftalk_runtime.internal_auth import InternalKeys
+from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
+from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.redis_client import open_redis
+from kaftalk_runtime.serving import Listener
+from kaftalk_runtime.tasks import Tasks
+from kaftalk_views.catch_up import CatchUp
+from kaftalk_views.cursors import ReadCursors
+from kaftalk_views.room_views import RoomViews
+
+_LINK_MESSAGE_BYTES_MAX = 8 << 20
+_SYSTEM_TOPICS = (names.ROOMS, names.SNAPSHOTS, names.CURSORS)
+_GROUP = "kaftalk-delivery"
+_RETRY_S = 0.5
+_FIRST_SHARDS_S = 15.0
+# Others learn of our leaving with their next heartbeat to the group; until then we go on.
+_HAND_OVER_S = 2.5
+
+_log = get_logger(__name__)
+
+
+class App:
+    """The delivery service."""
+
+    public: Listener | None = None
+
+    def __init__(self, settings: Settings) -> None:
+        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
+        clock = SystemClock()
+        self._settings = settings
+        self._tasks = Tasks()
+        self._open = False
+        self._redis = redis = open_redis(settings.redis_url)
+        self._reader = RoomLogReader(kafka)
+        self._ranges = RoomLogRange(kafka)
+        # Placements, cursors and the first record of an epoch, which may be as large as a snapshot.
+        self._writer = RoomLogWriter(kafka, producers=2, record_bytes_max=SNAPSHOT_BYTES_MAX)
+        self._topics = Topics(kafka, replication=settings.replication)
+        self._snapshot_log = SnapshotLog(kafka, names.SNAPSHOTS, shards=settings.shards)
+        self._tail = TailReader(kafka, names.ROOMS)
+        self._ownership = ShardOwnership(kafka, names.ROOMS, group_id=_GROUP)
+
+        self._rooms = OwnedRooms()
+        views = RoomViews(redis, shards=settings.shards)
+        catch_up = CatchUp(views, self._ranges)
+        positions = Positions()
+        self._positions = PositionWriter(positions, redis)
+        self._notices = Notices(redis, clock)
+        self._links = Links(
+            settings.instance,
+            settings.shards,
+            self._rooms,
+            positions,
+            joined=self._notices.joined,
+            passed=self._positions.wake,
+            member_counts=self._notices.member_counts,
+        )
+        self._adoption = Adoption(
+            self._rooms, self._reader, self._ranges, views, catch_up, self._snapshot_log, live=self._links.stands
+        )
+        self._views = ViewWriter(views, catch_up, redis, lost=self._adoption.want)
+        self._snapshots = SnapshotWriter(self._rooms, self._snapshot_log)
+        self._shards = Shards(
+            self._ownership,
+            self._tail,
+            self._rooms,
+            self._adoption,
+            self._views,
+            self._links,
+            hand_over=self._snapshots.hand_over,
+        )
+        epochs = Epochs(views, self._ranges, self._topics, self._writer, self._tasks, again=self._adoption.want)
+        self._projector = Projector(
+            self._rooms,
+            self._reader,
+            views,
+            self._views,
+            self._links,
+            recover=self._adoption.want,
+            troubled=epochs.troubled,
+        )
+        cursors = ReadCursors(redis, shards=settings.shards)
+        self._cursors = CursorWriter(cursors, self._writer, self._ranges, self._owned)
+        self._generations = Generations(redis, self._rooms, self._adoption, self._views, self._cursors, self._owned)
+        self._janitor = Janitor(
+            self._rooms, self._topics, self._snapshot_log, self._writer, clock, drop=self._shards.drop
+        )
+        self._heartbeat = Heartbeat(redis, clock, settings.instance, settings.link_url)
+        self._health = Health(
+            {"kafka": self._kafka_answers, "redis": redis.ping, "shards": self._has_shards}, alive=self._alive
+        )
+        keys = InternalKeys(settings.internal_keys)
+        link = link_route(self._links, keys, open_for_links=lambda: self._open)
+        self.internal = Listener(
+            internal_app(self._health, [link]),
+            settings.internal_listen,
+            ws="websockets-sansio",
+            ws_bytes_max=_LINK_MESSAGE_BYTES_MAX,
+        )
+
+    async def start(self) -> None:
+        """Connect to Kafka, wait for the system topics, and join the group that shares out the shards."""
+        for part in (self._topics, self._ranges, self._reader, self._writer, self._snapshot_log):
+            await _until_answered(part.start)
+        for topic in _SYSTEM_TOPICS:
+            await _until_answered(partial(self._topics.await_visible, topic))
+        await _until_answered(lambda: self._tail.start(frozenset()))
+        await self._check_shards()
+        self._started_s = asyncio.get_running_loop().time()
+        for name, loop in self._loops().items():
+            self._tasks.run(name, loop)
+        await _until_answered(self._ownership.start)
+        self._tasks.run("ownership", self._shards.follow_ownership)
+        self._open = True
+
+    async def drain(self) -> None:
+        """Leave the group, go on until the others have the shards, then tell the gateways to turn to them."""
+        self._health.drain()
+        if not self._open:
+            return
+        await self._ownership.stop()
+        await asyncio.sleep(_HAND_OVER_S)
+        self._links.announce(frozenset())
+        await self._snapshots.hand_over(list(self._rooms))
+        await self._positions.flush()
+        await self._heartbeat.end()
+
+    async def stop(self) -> None:
+        """End everything."""
+        await self._tasks.stop()
+        parts = (self._tail, self._reader, self._writer, self._snapshot_log, self._ranges, self._topics)
+        await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
+        await self._redis.close()
+
+    def _loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            "health": self._health.watch,
+            "redis": self._redis.watch,
+            "projector": self._projector.run,
+            "adoption": self._adoption.run,
+            "placements": self._shards.follow_placements,
+            "views": self._views.retry,
+            "positions": self._positions.run,
+            "heads": self._links.tick,
+            "signals": self._links.relay_signals,
+            "notices": lambda: self._notices.run(self._links.tell_gateway),
+            "snapshots": self._snapshots.run,
+            "cursors": self._cursors.run,
+            "generations": self._generations.run,
+            "janitor": self._janitor.run,
+            "heartbeat": self._heartbeat.run,
+        }
+
+    async def _check_shards(self) -> None:
+        partitions = await self._ranges.partitions(names.ROOMS)
+        if partitions != self._settings.shards:
+            print(
+                f"KAFTALK_SHARDS is {self._settings.shards}, but {names.ROOMS} has {partitions} partitions",
+                file=sys.stderr,
+            )
+            raise SystemExit(2)
+
+    def _owned(self) -> frozenset[int]:
+        return self._shards.owned
+
+    def _alive(self) -> bool:
+        """Parts that cannot recover by themselves need a new process."""
+        parts = (self._reader, self._ranges, self._writer, self._ownership)
+        return not self._open or all(part.healthy for part in parts)
+
+    async def _kafka_answers(self) -> bool:
+        return await self._ranges.end_offset(names.ROOMS) >= 0
+
+    async def _has_shards(self) -> bool:
+        """With more instances than shards some have none for good."""
+        waited_s = asyncio.get_running_loop().time() - self._started_s
+        return self._open and (bool(self._shards.owned) or waited_s > _FIRST_SHARDS_S)
+
+
+async def _until_answered(start: Callable[[], Awaitable[None]]) -> None:
+    """Try again while Kafka is away or its topics do not exist yet: the rooms service creates them."""
+    while True:
+        try:
+            await start()
+        except (KafkaUnreachable, BrokerUnreachable, ReadError) as error:
+            _log.info("waiting_for_kafka", error=repr(error))
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return

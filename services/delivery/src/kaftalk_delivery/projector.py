@@ -1,0 +1,104 @@
+"""The hot loop: what is new in the logs becomes the views in Redis, and then what gateways are sent."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
+from kaftalk_delivery.view_writer import ViewWriter
+from kaftalk_roomlog.reader import LogBatch, LogTrouble, RoomLogReader
+from kaftalk_roomlog.records import LogRecord
+from kaftalk_runtime import metrics
+from kaftalk_runtime.redis_client import RedisError
+from kaftalk_views.projection import Projection, fold
+from kaftalk_views.room_views import RoomViews
+
+Folded = Sequence[tuple[OwnedRoom, Projection]]
+
+_records = metrics.counter("kaftalk_delivery_records_total", "Records taken from the logs of owned rooms")
+_voids = metrics.counter("kaftalk_delivery_voids_total", "Records that nobody sees", "reason")
+
+
+class Outlet(Protocol):
+    """Where what was folded goes when it is in the view."""
+
+    def push(self, folded: Folded) -> None:
+        """Send what is shown to whoever subscribed."""
+
+
+class Projector:
+    """Polls the reader. A room that cannot be folded on is not followed any more and handed to `recover`."""
+
+    def __init__(
+        self,
+        rooms: OwnedRooms,
+        reader: RoomLogReader,
+        views: RoomViews,
+        writer: ViewWriter,
+        outlet: Outlet,
+        *,
+        recover: Callable[[OwnedRoom], None],
+        troubled: Callable[[OwnedRoom, LogTrouble], None],
+    ) -> None:
+        self._rooms = rooms
+        self._reader = reader
+        self._views = views
+        self._writer = writer
+        self._outlet = outlet
+        self._recover = recover
+        self._troubled = troubled
+
+    async def run(self) -> None:
+        """Take what is new, for ever."""
+        while True:
+            news = await self._reader.poll()
+            batches = self._sort(news)
+            if batches:
+                await self._take(batches)
+
+    def _sort(self, news: Sequence[LogBatch | LogTrouble]) -> dict[OwnedRoom, list[LogRecord]]:
+        batches: dict[OwnedRoom, list[LogRecord]] = {}
+        for item in news:
+            room = self._rooms.by_topic(item.topic)
+            if room is None:
+                self._reader.remove(item.topic)
+            elif isinstance(item, LogTrouble):
+                self._troubled(room, item)
+            else:
+                batches.setdefault(room, []).extend(item.records)
+        return batches
+
+    async def _take(self, batches: dict[OwnedRoom, list[LogRecord]]) -> None:
+        await self._load([room for room in batches if room.state is None])
+        folded: list[tuple[OwnedRoom, Projection]] = []
+        now_s = asyncio.get_running_loop().time()
+        for room, records in batches.items():
+            if room.state is None:
+                self._recover(room)
+                continue
+            projection = fold(room.state, room.placement, records, shard=room.shard)
+            room.touched_s = now_s
+            room.since_snapshot += len(records)
+            _records.inc(len(records))
+            for void in projection.voids:
+                _voids.labels(void.reason).inc()
+            if projection:
+                folded.append((room, projection))
+        await self._writer.write(folded)
+        for room, projection in folded:
+            room.stand_at(projection.applied_seq, projection.shown_seq)
+        self._outlet.push(folded)
+
+    async def _load(self, rooms: Sequence[OwnedRoom]) -> None:
+        """Load the states that were not needed until now; a room whose view went elsewhere meanwhile stays without."""
+        if not rooms:
+            return
+        try:
+            states = await self._views.load_many([room.id for room in rooms])
+        except RedisError:
+            return
+        for room in rooms:
+            state = states.get(room.id)
+            # A view that others moved past us shows events that we would not push: start anew at its head.
+            if state is not None and room.head is not None and state.applied_seq == room.head.applied_seq:
+                room.state = state
