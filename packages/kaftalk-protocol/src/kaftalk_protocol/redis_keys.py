@@ -79,6 +79,9 @@ DIRECTORY = "directory"
 GENERATION = "view:generation"
 """String: changes when the views were lost; read every second by owners, who then rebuild."""
 
+VIEW_SHARDS = "view:shards"
+"""Hash: shard → the generation for which all its views are made; until then a user's set of rooms may lack some."""
+
 ROOM_POOL = "room-pool"
 """List of ids of rooms whose topics are ready; a hint only, the log decides."""
 
