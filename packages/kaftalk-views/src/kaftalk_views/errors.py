@@ -2,6 +2,7 @@
 
 ViewError
 ├── ViewUnavailable           not now: answer `unavailable`, try again
+│   ├── ViewsLost             Redis lost the views, and not all shards are made again
 │   ├── ViewUnknown           Redis holds no view of the room (yet): never "empty", never "allowed"
 │   ├── NotesMissing          the room's annotations are being made again
 │   └── HistoryUnavailable    its log cannot be read now, or the view is behind what was asked for
@@ -20,11 +21,15 @@ class ViewError(Exception):
 
 
 class ViewUnavailable(ViewError):
-    """A room's view cannot answer now."""
+    """The views cannot answer now; `room` is None where it is about all."""
 
-    def __init__(self, room: RoomId) -> None:
+    def __init__(self, room: RoomId | None = None) -> None:
         super().__init__(room)
         self.room = room
+
+
+class ViewsLost(ViewUnavailable):
+    """Redis lost the views, and not all shards are made again: what is missing proves nothing."""
 
 
 class ViewUnknown(ViewUnavailable):

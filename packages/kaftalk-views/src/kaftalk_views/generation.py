@@ -1,9 +1,17 @@
-"""The generation of the views: a key that is gone when Redis lost them, so that owners make them again."""
+"""The generation of the views: a key that is gone when Redis lost them, so that owners make them again.
+
+Beside it stands which shards are made for it: before, what is missing in a set or the directory proves nothing.
+"""
 
 import secrets
+from collections.abc import Iterable, Mapping
 
-from kaftalk_protocol.redis_keys import GENERATION
+from kaftalk_protocol.redis_keys import GENERATION, VIEW_SHARDS
 from kaftalk_runtime.redis_client import Redis
+from kaftalk_views.view_fields import Command
+
+COMPLETENESS: tuple[Command, Command] = (("GET", GENERATION), ("HGETALL", VIEW_SHARDS))
+"""The reads that tell, after a read of sets or the directory in the same round trip, whether it was complete."""
 
 
 async def current(redis: Redis) -> str | None:
@@ -30,3 +38,26 @@ async def drop(redis: Redis) -> None:
     Raises RedisAway.
     """
     await redis.run("DEL", GENERATION)
+
+
+async def mark(redis: Redis, shards: Iterable[int], generation: str) -> None:
+    """Note that all views of these shards are made for a generation.
+
+    Raises RedisAway.
+    """
+    fields = [part for shard in shards for part in (str(shard), generation)]
+    if fields:
+        await redis.run("HSET", VIEW_SHARDS, *fields)
+
+
+async def complete(redis: Redis, shards: int) -> bool:
+    """Tell whether the views of all shards are made for the generation in force.
+
+    Raises RedisAway.
+    """
+    return is_complete(*await redis.many(COMPLETENESS), shards=shards)
+
+
+def is_complete(generation: str | None, made: Mapping[str, str], *, shards: int) -> bool:
+    """Judge the replies to `COMPLETENESS`."""
+    return generation is not None and all(made.get(str(shard)) == generation for shard in range(shards))

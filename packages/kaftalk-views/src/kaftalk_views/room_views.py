@@ -17,8 +17,9 @@ from kaftalk_protocol.room_state import InviteState, Member, RoomState
 from kaftalk_protocol.stream_window import StreamWindow
 from kaftalk_roomlog.shards import shard_of
 from kaftalk_runtime.redis_client import Redis, RedisRefused
+from kaftalk_views import generation
 from kaftalk_views.compare_and_set import DONE, compare_and_set
-from kaftalk_views.errors import ViewUnknown
+from kaftalk_views.errors import ViewsLost, ViewUnknown
 from kaftalk_views.projection import Projection
 from kaftalk_views.view_fields import Command, invite_of, member_of, read_state, state_reads, stream_field
 
@@ -205,14 +206,30 @@ class RoomViews:
         return {room: member_of(text) for room, text in zip(asked, replies, strict=True) if text}
 
     async def rooms_of(self, user: UserId) -> set[RoomId]:
-        """Give the ids of a user's rooms."""
-        return set(await self.redis.run("SMEMBERS", redis_keys.user_rooms(user)))
+        """Give the ids of a user's rooms.
+
+        Raises ViewsLost while some may be missing.
+        """
+        return (await self.rooms_of_many([user]))[user]
 
     async def rooms_of_many(self, users: Iterable[UserId]) -> dict[UserId, set[RoomId]]:
-        """Give the ids of the rooms of many users."""
+        """Give the ids of the rooms of many users.
+
+        Raises ViewsLost while some may be missing.
+        """
         asked = list(users)
-        replies = await self._each("SMEMBERS", map(redis_keys.user_rooms, asked))
+        replies = await self.complete([("SMEMBERS", redis_keys.user_rooms(user)) for user in asked])
         return dict(zip(asked, replies, strict=True))
+
+    async def complete(self, reads: Sequence[Command]) -> list[Any]:
+        """Read what owners of different shards write together (users' rooms, the directory).
+
+        Raises ViewsLost while some may be missing.
+        """
+        *replies, current, made = map(_checked, await self.redis.many([*reads, *generation.COMPLETENESS]))
+        if not generation.is_complete(current, made, shards=self.shards):
+            raise ViewsLost
+        return replies
 
     async def is_banned(self, room: RoomId, user: UserId) -> bool:
         """Tell whether a user may not join a room."""
