@@ -1,0 +1,80 @@
+"""The REST API as an ASGI app, and its OpenAPI description."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kaftalk_rooms import problems, routes_auth, routes_me, routes_members, routes_messages, routes_rooms, routes_users
+from kaftalk_rooms.json_bodies import JsonBodies
+from kaftalk_rooms.problems import FieldProblem, Problem
+
+PREFIX = "/api/v1"
+ROUTERS: tuple[APIRouter, ...] = (
+    routes_auth.router, routes_me.router, routes_users.router, routes_rooms.router, routes_members.router,
+    routes_messages.router,
+)  # fmt: skip
+
+
+def build_api() -> FastAPI:
+    """Build the app without its parts: enough for its OpenAPI description."""
+    app = FastAPI(
+        title="Kaftalk",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    problems.install(app)
+    app.add_middleware(JsonBodies)
+    app.add_middleware(NoStore)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+class NoStore:
+    """ASGI wrapper: no cache keeps what the API answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add `Cache-Control: no-store` to every answer."""
+
+        async def with_header(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Cache-Control"] = "no-store"
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, with_header)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Give the OpenAPI 3.1 description, the same for the same code."""
+    if app.openapi_schema is None:
+        described = get_openapi(
+            title=app.title, version=app.version, openapi_version="3.1.0", routes=app.routes,
+            description="Group chat on Kafka: accounts, rooms, membership and history. Errors are RFC 9457 problems.",
+        )  # fmt: skip
+        schemas = described["components"]["schemas"]
+        for model in (FieldProblem, Problem):
+            schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas[model.__name__].pop("$defs", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        app.openapi_schema = described
+    return app.openapi_schema
+
+
+def operations(app: FastAPI) -> list[APIRoute]:
+    """Give every route of the API."""
+    return [route for route in app.routes if isinstance(route, APIRoute)]

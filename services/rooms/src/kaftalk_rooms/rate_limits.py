@@ -1,0 +1,56 @@
+"""Rate limits shared by all instances: counters in Redis, by the generic cell rate algorithm."""
+
+from dataclasses import dataclass
+
+from kaftalk_protocol import redis_keys
+from kaftalk_protocol.errors import Code, Refused
+from kaftalk_runtime.clock import Clock
+from kaftalk_runtime.redis_client import Redis, Script
+
+# The key holds the theoretical arrival time (ms). Answers how long to wait (0: let through).
+_TAKE = Script("""
+local now, step, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local wait = due + step - now - burst
+if wait > 0 then return math.ceil(wait) end
+if ARGV[4] == '1' then redis.call('SET', KEYS[1], tostring(due + step), 'PX', math.ceil(due + step - now) + 1) end
+return 0
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`count` times in `per_ms`, all of them at once if need be."""
+
+    kind: str
+    count: int
+    per_ms: int
+
+
+class RateLimits:
+    """Counts what somebody does, and refuses what is too much."""
+
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+
+    async def take(self, limit: Limit, subject: str) -> None:
+        """Count one.
+
+        Raises Refused(rate_limited) with the time to wait, RedisAway.
+        """
+        await self._ask(limit, subject, count=True)
+
+    async def check(self, limit: Limit, subject: str) -> None:
+        """Refuse if one more would be too much, without counting it.
+
+        Raises Refused(rate_limited), RedisAway.
+        """
+        await self._ask(limit, subject, count=False)
+
+    async def _ask(self, limit: Limit, subject: str, *, count: bool) -> None:
+        key = redis_keys.limit(limit.kind, subject)
+        args = (self._clock.now_ms(), limit.per_ms / limit.count, limit.per_ms, int(count))
+        wait_ms = await self._redis.eval(_TAKE, [key], args)
+        if wait_ms > 0:
+            raise Refused(Code.RATE_LIMITED, "too often", retry_after_ms=wait_ms)

@@ -1,0 +1,148 @@
+"""Rooms: `/rooms`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from kaftalk_protocol.errors import Code, Refused
+from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_rooms.etags import ROOM_FIELDS, check_match, etag_of
+from kaftalk_rooms.kept_answers import Place
+from kaftalk_rooms.kept_answers import Request as Asked
+from kaftalk_rooms.paging import decode_cursor, encode_cursor, link_next, part_of
+from kaftalk_rooms.parts import Cursor, IfMatch, InRoom, Key, Me, PageSize, Parts, Text, Use
+from kaftalk_rooms.problems import refusals
+from kaftalk_rooms.shapes import NO_FIELDS, Listed, Mute, NewDirectRoom, NewRoom, NoFields, Room, RoomEntry, RoomPatch
+
+router = APIRouter(prefix="/rooms", tags=["rooms"])
+
+FAR_FUTURE_MS = 10**15
+
+_HIDDEN = (Code.UNAUTHENTICATED, Code.NOT_FOUND)
+_MEMBERS = (*_HIDDEN, Code.NOT_MEMBER)
+_CREATING = (Code.UNAUTHENTICATED, Code.CONFLICT, Code.RATE_LIMITED, Code.UNKNOWN_OUTCOME)
+_CHANGING = (*_MEMBERS, Code.FORBIDDEN, Code.UNKNOWN_OUTCOME)
+
+
+@router.post("", status_code=201, response_model=Room, responses=refusals(*_CREATING))
+async def create_room(asked: NewRoom, me: Me, parts: Use, key: Key = None) -> Any:
+    """Create a public or private room with oneself as its owner."""
+    members = [UserId(user) for user in asked.member_ids]
+    parts.membership.check_users(members, field="member_ids")
+
+    async def create(place: Place) -> dict[str, Any]:
+        await parts.limits.take(parts.limit("room-creations", parts.settings.limit_room_creations), me.user)
+        await parts.membership.check_rooms_of([me.user, *members])
+        return await parts.listing.room(await parts.creation.create(me.user, asked, place), me.user)
+
+    return await parts.answers.once(Asked(me.user, "/rooms", key, asked), create)
+
+
+@router.post(
+    "/direct", status_code=201, response_model=Room,
+    responses=refusals(*_CREATING) | {200: {"model": Room, "description": "The room was there already"}},
+)  # fmt: skip
+async def create_direct_room(asked: NewDirectRoom, me: Me, parts: Use, response: Response, key: Key = None) -> Any:
+    """Find or create the direct room with somebody, or with oneself."""
+    other = UserId(asked.user_id)
+    parts.membership.check_users([other], field="user_id")
+
+    async def create(_: Place) -> dict[str, Any]:
+        await parts.limits.take(parts.limit("room-creations", parts.settings.limit_room_creations), me.user)
+        room, is_new = await parts.creation.direct(me.user, other)
+        return {"room": await parts.listing.room(room, me.user), "is_new": is_new}
+
+    made = await parts.answers.once(Asked(me.user, "/rooms/direct", key, asked), create)
+    response.status_code = 201 if made["is_new"] else 200
+    return made["room"]
+
+
+@router.get("", response_model=Listed[RoomEntry], responses=refusals(Code.UNAUTHENTICATED))
+async def list_rooms(
+    me: Me, parts: Use, request: Request, response: Response, limit: PageSize = 50, cursor: Cursor = None
+) -> Any:
+    """List one's own rooms, newest activity first."""
+    items, next_cursor = part_of(await parts.listing.entries(me.user), limit, cursor, _newest_first)
+    link_next(request, response, next_cursor)
+    return {"items": items, "next_cursor": next_cursor}
+
+
+@router.get("/directory", response_model=Listed[Room], responses=refusals(Code.UNAUTHENTICATED))
+async def list_directory(
+    me: Me, parts: Use, request: Request, response: Response, q: Text = "", limit: PageSize = 50, cursor: Cursor = None
+) -> Any:
+    """Find public rooms by a part of their names."""
+    items, rest = await parts.listing.directory(q, me.user, cursor=decode_cursor(cursor), limit=limit)
+    next_cursor = encode_cursor(rest) if rest else None
+    link_next(request, response, next_cursor)
+    return {"items": items, "next_cursor": next_cursor}
+
+
+@router.get("/{room_id}", response_model=Room, responses=refusals(*_HIDDEN))
+async def get_room(room: InRoom, me: Me, parts: Use, response: Response) -> Any:
+    """Give one room."""
+    await parts.membership.access(room, me.user)
+    return await _shown(parts, room, me.user, response)
+
+
+@router.patch("/{room_id}", response_model=Room, responses=refusals(*_CHANGING, Code.PRECONDITION_FAILED))
+async def update_room(
+    room: InRoom, patch: RoomPatch, me: Me, parts: Use, response: Response, if_match: IfMatch = None
+) -> Any:
+    """Change a room's name, topic or settings."""
+    found = await parts.membership.require_member(room, me.user)
+    if if_match is not None and found.member is not None:
+        check_match(if_match, etag_of(await parts.listing.room(room, me.user), ROOM_FIELDS))
+    await parts.membership.patch(room, me.user, patch)
+    return await _shown(parts, room, me.user, response)
+
+
+@router.delete("/{room_id}", status_code=204, responses=refusals(*_CHANGING))
+async def delete_room(room: InRoom, me: Me, parts: Use) -> None:
+    """Delete a room for everybody."""
+    await parts.membership.delete(room, me.user)
+
+
+@router.post("/{room_id}/archive", response_model=Room, responses=refusals(*_CHANGING))
+async def archive_room(room: InRoom, me: Me, parts: Use, response: Response, _: NoFields = NO_FIELDS) -> Any:
+    """Close a room for messages."""
+    await parts.membership.set_archived(room, me.user, archived=True)
+    return await _shown(parts, room, me.user, response)
+
+
+@router.post("/{room_id}/unarchive", response_model=Room, responses=refusals(*_CHANGING))
+async def unarchive_room(room: InRoom, me: Me, parts: Use, response: Response, _: NoFields = NO_FIELDS) -> Any:
+    """Open a room for messages again."""
+    await parts.membership.set_archived(room, me.user, archived=False)
+    return await _shown(parts, room, me.user, response)
+
+
+@router.put("/{room_id}/mute", status_code=204, responses=refusals(*_MEMBERS))
+async def mute_room(room: InRoom, asked: Mute, me: Me, parts: Use) -> None:
+    """Have no alerts of a room until a time, for ever, or again (null)."""
+    await parts.membership.require_member(room, me.user)
+    until = asked.until
+    if isinstance(until, datetime):
+        await parts.cursors.mute(room, me.user, _ms(until))
+    else:
+        await parts.cursors.mute(room, me.user, until)
+    await parts.notices.entry_changed(room, me.user)
+
+
+def _newest_first(entry: dict[str, Any]) -> tuple[Any, ...]:
+    last = entry["last_event"]
+    return (FAR_FUTURE_MS - (last["ts"] if last else 0), entry["id"])
+
+
+def _ms(moment: datetime) -> int:
+    try:
+        return int(moment.astimezone(UTC).timestamp() * 1000)
+    except (OverflowError, ValueError) as error:
+        raise Refused(Code.INVALID, "is out of range", field="until") from error
+
+
+async def _shown(parts: Parts, room: RoomId, viewer: UserId, response: Response) -> dict[str, Any]:
+    shown = await parts.listing.room(room, viewer)
+    response.headers["ETag"] = etag_of(shown, ROOM_FIELDS)
+    return shown
