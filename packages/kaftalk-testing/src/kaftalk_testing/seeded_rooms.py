@@ -1,0 +1,101 @@
+"""Rooms that lie on Kafka without the rooms service: topics, records and placements, for tests and benchmarks."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from kaftalk_protocol import topics as names
+from kaftalk_protocol.ids import RoomId, StreamId, UserId
+from kaftalk_protocol.records import AnyRecord, Message, Room, encode
+from kaftalk_protocol.topics import Placement
+from kaftalk_roomlog.snapshots import SNAPSHOT_BYTES_MAX
+from kaftalk_roomlog.topics import Topics, TopicSpec
+from kaftalk_roomlog.writer import RoomLogWriter
+from kaftalk_runtime.kafka import Kafka
+from kaftalk_views import placements
+
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SeededRoom:
+    """A public room with one owner and a stream of hers."""
+
+    placement: Placement
+    owner: UserId
+    stream: StreamId
+
+    @property
+    def id(self) -> RoomId:
+        """The room's id."""
+        return self.placement.room
+
+    def message(self, n: int, text: str = "hello", *, by: UserId | None = None) -> Message:
+        """Write message `n` of the owner's stream."""
+        return Message(id=f"{self.stream}:{n}", by=by or self.owner, text=text)
+
+
+class RoomSeed:
+    """Makes rooms and appends to them."""
+
+    def __init__(self, topics: Topics, writer: RoomLogWriter) -> None:
+        self.topics = topics
+        self.writer = writer
+
+    async def system_topics(self, shards: int) -> None:
+        """Create what the rooms service creates at its start."""
+        await self.topics.ensure_system_topics(
+            [
+                TopicSpec(names.ROOMS, shards, compacted=True),
+                TopicSpec(names.SNAPSHOTS, shards, compacted=True, record_bytes_max=SNAPSHOT_BYTES_MAX),
+                TopicSpec(names.CURSORS, shards, compacted=True),
+            ]
+        )
+
+    async def rooms(self, count: int) -> list[SeededRoom]:
+        """Make rooms: topic, first record, placement."""
+        made = [_room() for _ in range(count)]
+        await self.topics.create_room_topics([room.placement.topic for room in made])
+        for start in range(0, count, _AT_ONCE):
+            await asyncio.gather(*(self._place(room) for room in made[start : start + _AT_ONCE]))
+        return made
+
+    async def append(self, room: SeededRoom, *records: AnyRecord) -> list[int]:
+        """Append records in order and give their seqs."""
+        stored = [await self.writer.append(room.placement.topic, encode(record)) for record in records]
+        return [room.placement.seq(one.offset) for one in stored]
+
+    async def chat(self, room: SeededRoom, ns: Sequence[int]) -> list[int]:
+        """Append messages `ns` of the owner and give their seqs."""
+        return await self.append(room, *(room.message(n, f"message {n}") for n in ns))
+
+    async def place(self, placement: Placement) -> None:
+        """Write a placement."""
+        await placements.publish(self.writer, placement)
+
+    async def _place(self, room: SeededRoom) -> None:
+        await self.topics.await_visible(room.placement.topic, timeout_s=60.0)
+        opening = Room(by=room.owner, kind="public", name="tea", members={room.owner: "owner"})
+        await self.append(room, opening)
+        await self.place(room.placement)
+
+
+@asynccontextmanager
+async def room_seed(bootstrap: str) -> AsyncIterator[RoomSeed]:
+    """Connect to a broker for making rooms."""
+    kafka = Kafka(bootstrap, client_id="seed")
+    seed = RoomSeed(Topics(kafka), RoomLogWriter(kafka))
+    await seed.topics.start()
+    await seed.writer.start()
+    try:
+        yield seed
+    finally:
+        await seed.writer.stop()
+        await seed.topics.stop()
+
+
+def _room() -> SeededRoom:
+    placement = Placement(RoomId(str(uuid.uuid4())))
+    return SeededRoom(placement, UserId(str(uuid.uuid4())), StreamId(str(uuid.uuid4())))
