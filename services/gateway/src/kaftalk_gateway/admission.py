@@ -1,0 +1,263 @@
+"""From `hello` to `welcome`: the ticket, the user, her rooms, and what her older connections lose by it."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from kaftalk_gateway import metrics
+from kaftalk_gateway.connection import CatchUp, Connection
+from kaftalk_gateway.feed import FeedState
+from kaftalk_gateway.hub import Hub
+from kaftalk_gateway.peers import Outbox, Peers
+from kaftalk_gateway.presence import Presences, online_commands
+from kaftalk_gateway.questions import SERVER_FRAME_BYTES
+from kaftalk_gateway.resume import EVENTS_MAX, Resumer
+from kaftalk_gateway.session import PING_EVERY_S
+from kaftalk_gateway.settings import GatewaySettings
+from kaftalk_protocol import redis_keys, server_frames
+from kaftalk_protocol.client_frames import FRAME_BYTES_MAX, Hello
+from kaftalk_protocol.errors import CloseCode
+from kaftalk_protocol.ids import RoomId, SessionId, StreamId, UserId
+from kaftalk_protocol.text import TEXT_CHARS_MAX
+from kaftalk_runtime.redis_client import Command, Redis, RedisError, RedisRefused, Script
+from kaftalk_views.room_views import RoomViews
+
+FEATURES = ["annotations", "history", "presence", "read", "typing"]
+_MEDIA_MAX = 10
+_KEPT_S = 86_400
+
+_RELEASE_STREAM = Script("""
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+""")
+
+
+class _Ticket(NamedTuple):
+    user: UserId
+    sid: SessionId
+
+
+class _Found(NamedTuple):
+    """What Redis says of a user who has just been registered here."""
+
+    user: dict[str, Any] | None
+    ended: bool
+    rooms: set[RoomId]
+    stream_owner: str | None
+    connections: int
+
+
+class _Closed(Exception):
+    """The hello is refused."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class Admission:
+    """Admits connections, and lets them go."""
+
+    def __init__(  # noqa: PLR0913 - an admission touches all that a session then uses
+        self,
+        *,
+        hub: Hub,
+        redis: Redis,
+        views: RoomViews,
+        resumer: Resumer,
+        presences: Presences,
+        peers: Peers,
+        outbox: Outbox,
+        settings: GatewaySettings,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._hub = hub
+        self._redis = redis
+        self._views = views
+        self._resumer = resumer
+        self._presences = presences
+        self._peers = peers
+        self._outbox = outbox
+        self._settings = settings
+        self._now_ms = now_ms
+        self._gateway = settings.instance
+
+    async def admit(self, connection: Connection, hello: Hello) -> bool:
+        """Redeem the ticket and open the session; False if the connection was closed instead."""
+        try:
+            ticket = await self._redeem(hello.ticket)
+            found = await self._register(connection, ticket, StreamId(hello.stream))
+            if found.user is None:
+                raise _Closed(CloseCode.LOST, "the account cannot be looked up now")
+            if not found.user.get("active", False) or found.ended:
+                raise _Closed(CloseCode.SESSION_ENDED, "the session has ended")
+            heads = await self._views.heads(self._unlinked(found.rooms))
+        except _Closed as closed:
+            connection.close(closed.code, closed.reason)
+            return False
+        except RedisError:
+            connection.close(CloseCode.LOST, "sessions cannot be looked up now")
+            return False
+        if not connection.is_open:
+            return False
+        self._open(connection, ticket, hello, found)
+        positions = {room: head.seq for room, head in heads.items()}
+        self._enter(connection, found.rooms, hello.resume, positions)
+        await self._crowd_out(connection, found)
+        return connection.is_open
+
+    def resume(self, connection: Connection, given: dict[str, tuple[int, int]]) -> None:
+        """Resume rooms from the positions that the client gives."""
+        for room, (epoch, seq) in given.items():
+            self._resumer.begin(connection, RoomId(room), CatchUp(seq, epoch=epoch, given=seq))
+
+    async def leave(self, connection: Connection) -> None:
+        """Forget a connection that is gone."""
+        member = connection.member
+        last = self._hub.leave(connection)
+        if member is None:
+            return
+        if last is not None:
+            self._presences.left(last)
+        own = self._mark(connection)
+        try:
+            await self._redis.many(
+                [
+                    ("ZREM", redis_keys.connections(member.user), own),
+                    _RELEASE_STREAM.call([redis_keys.stream_owner(member.user, connection.stream)], [own]),
+                ]
+            )
+        except RedisError:
+            return
+
+    # --- the ticket ---
+
+    async def _redeem(self, ticket: str) -> _Ticket:
+        digest = hashlib.sha256(ticket.encode()).hexdigest()
+        stored = await self._redis.run("GETDEL", redis_keys.ticket(digest))
+        if stored is None:
+            raise _Closed(CloseCode.BAD_TICKET, "the ticket is bad, aged or used")
+        found = orjson.loads(stored)
+        return _Ticket(UserId(found["user"]), SessionId(found["sid"]))
+
+    async def _register(self, connection: Connection, ticket: _Ticket, stream: StreamId) -> _Found:
+        """Say that the user is here, then read her rooms: an owner that adds one meanwhile sees one or the other."""
+        own, now_ms = self._mark(connection), self._now_ms()
+        connections = redis_keys.connections(ticket.user)
+        commands: list[Command] = [
+            *online_commands(ticket.user, self._gateway, now_ms),
+            ("GET", redis_keys.user(ticket.user)),
+            ("ZSCORE", redis_keys.ENDED_SESSIONS, ticket.sid),
+            ("SMEMBERS", redis_keys.user_rooms(ticket.user)),
+            ("SET", redis_keys.stream_owner(ticket.user, stream), own, "EX", _KEPT_S, "GET"),
+            ("ZADD", connections, now_ms, own),
+            ("EXPIRE", connections, _KEPT_S),
+            ("ZCARD", connections),
+        ]
+        replies = await self._redis.many(commands)
+        for reply in replies:
+            if isinstance(reply, RedisRefused):
+                raise reply
+        user, ended, rooms, owner, _, _, count = replies[3:]
+        return _Found(orjson.loads(user) if user else None, ended is not None, set(rooms), owner, int(count))
+
+    # --- the session ---
+
+    def _open(self, connection: Connection, ticket: _Ticket, hello: Hello, found: _Found) -> None:
+        connection.stream = StreamId(hello.stream)
+        self._hub.admit(connection, ticket.user, ticket.sid)
+        self._take_stream(connection, found.stream_owner)
+        connection.session.admitted()
+        for frame in (self._welcome(found.user or {}), _QUIET, _HELD):
+            connection.write(frame)
+        self._presences.active(connection, on=True)
+        metrics.frames_in.labels("hello").inc()
+
+    def _welcome(self, user: dict[str, Any]) -> bytes:
+        shown = {name: user[name] for name in server_frames.User.model_fields}
+        return server_frames.Welcome(
+            user=server_frames.User(**shown),
+            gateway=self._gateway,
+            now=self._now_ms(),
+            heartbeat_ms=int(PING_EVERY_S * 1000),
+            limits=server_frames.Limits(
+                text=TEXT_CHARS_MAX,
+                media=_MEDIA_MAX,
+                frame_bytes=FRAME_BYTES_MAX,
+                server_frame_bytes=SERVER_FRAME_BYTES,
+                resume_events=EVENTS_MAX,
+                sends_per_s=max(1, int(self._settings.limit_sends_per_s)),
+            ),
+            features=FEATURES,
+        ).encode()
+
+    def _enter(
+        self,
+        connection: Connection,
+        rooms: set[RoomId],
+        given: dict[str, tuple[int, int]],
+        heads: dict[RoomId, int],
+    ) -> None:
+        """Make the connection live in all rooms; where the room's events do not come yet, from the head of its view."""
+        member = connection.admitted
+        for room in rooms | member.rooms.keys():
+            feed = self._hub.add_room(member, room)
+            if room in given:
+                continue
+            if feed.state is FeedState.LIVE:
+                feed.listeners[connection] = None
+            else:
+                self._resumer.begin(connection, room, CatchUp(heads.get(room)))
+        self.resume(connection, given)
+
+    def _unlinked(self, rooms: Iterable[RoomId]) -> list[RoomId]:
+        feeds = self._hub.feeds
+        return [room for room in rooms if room not in feeds or feeds[room].state is not FeedState.LIVE]
+
+    # --- older connections ---
+
+    def _take_stream(self, connection: Connection, owner: str | None) -> None:
+        """A live stream belongs to one socket: the older one closes."""
+        for other in list(connection.admitted.connections):
+            if other is not connection and other.stream == connection.stream:
+                other.close(CloseCode.STREAM_TAKEN, "the stream was taken over")
+        gateway, _, key = (owner or "").partition("|")
+        if gateway and gateway != self._gateway:
+            self._outbox.tell(gateway, {"kind": "stream", "connection": key})
+
+    async def _crowd_out(self, connection: Connection, found: _Found) -> None:
+        """Close the oldest connections above the limit; what dead gateways left does not count."""
+        limit = self._settings.limit_connections
+        if found.connections <= limit:
+            return
+        key = redis_keys.connections(connection.user)
+        try:
+            marks, gateways = await self._redis.many([("ZRANGE", key, 0, -1), ("ZRANGE", redis_keys.GATEWAYS, 0, -1)])
+            alive = {entry.partition("|")[0] for entry in gateways} | {self._gateway}
+            dead = [mark for mark in marks if not self._lives(mark, alive)]
+            living = [mark for mark in marks if mark not in set(dead)]
+            oldest = living[: max(0, len(living) - limit)]
+            if dead or oldest:
+                await self._redis.run("ZREM", key, *dead, *oldest)
+        except RedisError:
+            return
+        for mark in oldest:
+            gateway, _, connection_key = mark.partition("|")
+            if gateway == self._gateway:
+                self._peers.close(connection_key, CloseCode.TOO_SLOW, "too many connections")
+            else:
+                self._outbox.tell(gateway, {"kind": "oldest", "connection": connection_key})
+
+    def _lives(self, mark: str, alive: set[str]) -> bool:
+        gateway, _, key = mark.partition("|")
+        return key in self._hub.connections if gateway == self._gateway else gateway in alive
+
+    def _mark(self, connection: Connection) -> str:
+        return f"{self._gateway}|{connection.key}"
+
+
+_QUIET = server_frames.Quiet(active=False, until=None, next_start=None).encode()
+_HELD = server_frames.Held(rooms={}, total=0).encode()

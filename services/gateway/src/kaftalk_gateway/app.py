@@ -1,0 +1,230 @@
+"""Wires the gateway: links → feeds → sockets, and sockets → room logs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from kaftalk_gateway import metrics
+from kaftalk_gateway.admission import Admission
+from kaftalk_gateway.annotations import Annotations
+from kaftalk_gateway.fanout import Fanout
+from kaftalk_gateway.guarded_protocol import GuardedWebSocket
+from kaftalk_gateway.handshake import Handshakes
+from kaftalk_gateway.hub import Hub
+from kaftalk_gateway.limits import SharedLimits
+from kaftalk_gateway.links import Links, Owners
+from kaftalk_gateway.membership import Memberships
+from kaftalk_gateway.peers import Outbox, Peers
+from kaftalk_gateway.presence import Presences
+from kaftalk_gateway.publisher import Publisher
+from kaftalk_gateway.questions import Questions
+from kaftalk_gateway.resume import Resumer
+from kaftalk_gateway.rooms import RoomReads
+from kaftalk_gateway.settings import GatewaySettings
+from kaftalk_gateway.signals import Signalling
+from kaftalk_gateway.streams import StreamReads
+from kaftalk_gateway.verdicts import Verdicts
+from kaftalk_gateway.websocket import Endpoint
+from kaftalk_protocol import topics as names
+from kaftalk_protocol.client_frames import FRAME_BYTES_MAX
+from kaftalk_roomlog.errors import BrokerUnreachable, ReadError
+from kaftalk_roomlog.ranges import RoomLogRange
+from kaftalk_roomlog.shards import shard_of
+from kaftalk_roomlog.tail import TailReader
+from kaftalk_roomlog.writer import RoomLogWriter
+from kaftalk_runtime.clock import SystemClock
+from kaftalk_runtime.health import Health, internal_app
+from kaftalk_runtime.internal_auth import InternalKeys
+from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
+from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.redis_client import open_redis
+from kaftalk_runtime.serving import Listener
+from kaftalk_runtime.tasks import Tasks
+from kaftalk_views.cursors import ReadCursors
+from kaftalk_views.history import RoomHistory
+from kaftalk_views.listing import RoomListing
+from kaftalk_views.notes import Notes
+from kaftalk_views.placements import Placements
+from kaftalk_views.room_views import RoomViews
+from kaftalk_views.users import Users
+
+_RETRY_S = 0.5
+_FLUSH_S = 5.0
+
+_log = get_logger(__name__)
+
+
+class App:
+    """The gateway."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
+        clock = SystemClock()
+        keys = InternalKeys(settings.internal_keys)
+        self._settings = settings
+        self._open = False
+        self._tasks = Tasks()
+        self._redis = redis = open_redis(settings.redis_url)
+        self._ranges = RoomLogRange(kafka)
+        self._writer = RoomLogWriter(kafka)
+        self._tail = TailReader(kafka, names.ROOMS)
+        self._placements = Placements(self._tail)
+
+        views = RoomViews(redis, shards=settings.shards)
+        self._notes = Notes(views, self._ranges)
+        history = RoomHistory(views, self._ranges, self._notes)
+        rooms = RoomReads(redis, views, RoomListing(views, Users(redis), self._notes), self._placements)
+        cursors = ReadCursors(redis, shards=settings.shards)
+
+        self._hub = hub = Hub(lambda room: shard_of(room, settings.shards))
+        verdicts = Verdicts()
+        owners = Owners()
+        self._outbox = Outbox(redis)
+        self._resumer = Resumer(hub, rooms, history)
+        self._memberships = Memberships(hub, rooms, self._resumer)
+        self._limits = SharedLimits(redis, settings.user_sends, settings.room_sends, clock.now_ms)
+        self._signalling = Signalling(hub, owners, self._outbox.tell_devices)
+        self._presences = Presences(hub, redis, self._signalling, settings.instance, clock.now_ms)
+        publisher = Publisher(
+            hub,
+            self._writer,
+            self._placements,
+            StreamReads(views, self._ranges, self._placements, rooms),
+            self._limits,
+            verdicts,
+        )
+        fanout = Fanout(hub, rooms, history, self._resumer, self._memberships, publisher)
+        self._links = Links(
+            hub=hub,
+            owners=owners,
+            fanout=fanout,
+            memberships=self._memberships,
+            signalling=self._signalling,
+            verdicts=verdicts,
+            redis=redis,
+            keys=keys,
+            gateway=settings.instance,
+            now_ms=clock.now_ms,
+        )
+        self._peers = Peers(
+            hub=hub,
+            redis=redis,
+            memberships=self._memberships,
+            signalling=self._signalling,
+            presences=self._presences,
+            gateway=settings.instance,
+            url=_internal_url(settings),
+            now_ms=clock.now_ms,
+        )
+        handshakes = Handshakes(settings.origins or (settings.public_url,), settings.handshakes)
+        admission = Admission(
+            hub=hub,
+            redis=redis,
+            views=views,
+            resumer=self._resumer,
+            presences=self._presences,
+            peers=self._peers,
+            outbox=self._outbox,
+            settings=settings,
+            now_ms=clock.now_ms,
+        )
+        self._endpoint = Endpoint(
+            hub=hub,
+            handshakes=handshakes,
+            admission=admission,
+            publisher=publisher,
+            annotations=Annotations(self._writer, history, views, self._placements, verdicts),
+            questions=Questions(rooms, views, history, cursors, self._signalling),
+            signalling=self._signalling,
+            presences=self._presences,
+            resumer=self._resumer,
+            sends=settings.sends,
+            clock=clock,
+        )
+        self._health = Health({"kafka": self._kafka_answers, "redis": redis.ping}, alive=self._alive)
+        self.public: Listener | None = Listener(
+            self._endpoint,
+            settings.listen,
+            ws=GuardedWebSocket,
+            ws_bytes_max=FRAME_BYTES_MAX,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        self.internal = Listener(internal_app(self._health), settings.internal_listen)
+
+    async def start(self) -> None:
+        """Connect to Kafka and learn where all rooms are."""
+        for start in (self._ranges.start, self._writer.start, self._tail.start):
+            await _until_answered(start)
+        self._tasks.run("placements", self._placements.run)
+        await _until_answered(self._placements.catch_up)
+        for name, loop in self._loops().items():
+            self._tasks.run(name, loop)
+        self._open = True
+
+    async def drain(self) -> None:
+        """Send the clients elsewhere."""
+        self._health.drain()
+        if self._open:
+            await self._endpoint.drain(self._settings.drain_s)
+            await self._peers.goodbye()
+
+    async def stop(self) -> None:
+        """Write what is pending, and end everything."""
+        await self._writer.stop(_FLUSH_S)
+        await self._links.stop()
+        await self._tasks.stop()
+        await self._notes.stop()
+        await asyncio.gather(self._tail.stop(), self._ranges.stop(), return_exceptions=True)
+        await self._redis.close()
+
+    def _loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            "health": self._health.watch,
+            "redis": self._redis.watch,
+            "links": self._links.discover_forever,
+            "repair": self._memberships.repair_forever,
+            "limits": self._limits.settle_forever,
+            "presence": self._presences.refresh_forever,
+            "watch": self._presences.watch_forever,
+            "listen": self._peers.listen_forever,
+            "poll": self._peers.poll_forever,
+            "heartbeat": self._peers.heartbeat_forever,
+            "outbox": lambda: self._outbox.publish_forever(self._settings.instance),
+            "seconds": self._seconds,
+        }
+
+    async def _seconds(self) -> None:
+        """Do what is due every second."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(1.0)
+            now = clock()
+            self._endpoint.tick(now)
+            self._signalling.tick(now)
+            self._presences.tick(now)
+            self._links.tick(now)
+            self._hub.sweep(now)
+            self._links.drop(self._hub.expired(now))
+            metrics.feeds.set(len(self._hub.feeds))
+
+    def _alive(self) -> bool:
+        """Parts that cannot recover by themselves need a new process."""
+        return not self._open or all(part.healthy for part in (self._ranges, self._writer, self._tail))
+
+    async def _kafka_answers(self) -> bool:
+        return await self._ranges.end_offset(names.ROOMS) >= 0
+
+
+def _internal_url(settings: GatewaySettings) -> str:
+    return settings.internal_advertise or f"http://{settings.internal_listen.host}:{settings.internal_listen.port}"
+
+
+async def _until_answered(start: Callable[[], Awaitable[None]]) -> None:
+    """Try again while Kafka is away or its topics do not exist yet: the rooms service creates them."""
+    while True:
+        try:
+            await start()
+        except (KafkaUnreachable, BrokerUnreachable, ReadError, TimeoutError) as error:
+            _log.info("waiting_for_kafka", error=repr(error))
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return

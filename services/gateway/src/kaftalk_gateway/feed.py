@@ -1,0 +1,232 @@
+"""A room's events at this gateway: what was delivered last, what is missing, who listens, and the tail. Pure.
+
+unlinked ──asked──▶ subscribing ──answer──▶ live ◀──pulled── pulling
+    ▲                                        └───────gap───────▲
+    └── the link is gone, from any state
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kaftalk_gateway.blanking import blanked, target_of
+from kaftalk_gateway.connection import Connection, Member
+from kaftalk_gateway.guarded_protocol import prepare
+from kaftalk_protocol.deliveries import DELETION, RoomEvent, RoomHead
+from kaftalk_protocol.ids import RoomId, UserId
+
+TAIL_EVENTS = 1_000
+TAIL_BYTES = 2 * 1024 * 1024
+WAITING_MAX = 2_000
+
+
+class FeedState(StrEnum):
+    """How the room's events come."""
+
+    UNLINKED = "unlinked"
+    SUBSCRIBING = "subscribing"
+    LIVE = "live"
+    PULLING = "pulling"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One event as it goes to sockets: `wire` is the framed message, `event.frame` its JSON."""
+
+    seq: int
+    event: RoomEvent
+    wire: bytes
+
+
+def entry(event: RoomEvent) -> Entry:
+    """Frame an event once for all sockets."""
+    return Entry(event.seq, event, prepare(event.frame))
+
+
+class Feed:
+    """One room. `users` are its members that are connected here, `listeners` their connections that are up to date.
+
+    `last` is the seq up to which it was delivered, None before the first answer of an owner.
+
+    The tail holds all shown events of `(tail_after, last]`.
+    """
+
+    # archived, history and members are the room's own facts as of `changed`, once they are known.
+    __slots__ = (
+        "_tail_bytes", "archived", "changed", "empty_since", "epoch", "facts_known", "history", "keep_until", "last",
+        "listeners", "members", "room", "seen", "shard", "state", "tail", "tail_after", "users", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, room: RoomId, shard: int) -> None:
+        self.room = room
+        self.shard = shard
+        self.state = FeedState.UNLINKED
+        self.epoch = 0
+        self.last: int | None = None
+        self.seen = -1
+        self.tail: deque[Entry] = deque()
+        self.tail_after = -1
+        self.keep_until = 0.0
+        self.waiting: list[RoomEvent] = []
+        self.listeners: dict[Connection, None] = {}
+        self.users: dict[UserId, Member] = {}
+        self.empty_since: float | None = None
+        self.archived = False
+        self.history = "all"
+        self.members = 0
+        self.changed = -1
+        self.facts_known = False
+        self._tail_bytes = 0
+
+    # --- the link ---
+
+    def asked(self) -> None:
+        """Note that an owner was asked for the room."""
+        self._go(FeedState.SUBSCRIBING)
+
+    def unlink(self) -> None:
+        """Note that nobody sends the room's events any more: nothing is delivered until asked again."""
+        self._go(FeedState.UNLINKED)
+        self.waiting.clear()
+
+    def subscribed(self, head: RoomHead) -> bool:
+        """Take an owner's answer; False if the log was replaced, and what was delivered says nothing any more."""
+        shown = head.base if head.shown_seq is None else head.shown_seq
+        if self.last is None:
+            self.start(head.epoch, shown)
+            return True
+        if head.epoch > self.epoch:
+            return False
+        self.seen = max(self.seen, shown)
+        self._settle()
+        return True
+
+    def start(self, epoch: int, last: int) -> None:
+        """Begin at `last`, with nothing before it."""
+        self.epoch = epoch
+        self.last = self.seen = self.tail_after = last
+        self.tail.clear()
+        self._tail_bytes = 0
+        self.waiting.clear()
+        self._go(FeedState.LIVE)
+
+    def head(self, shown: int) -> None:
+        """Take the owner's word for the last shown seq: all up to there should have come."""
+        self.seen = max(self.seen, shown)
+        if self.state is FeedState.LIVE:
+            self._settle()
+
+    # --- events ---
+
+    def offer(self, event: RoomEvent) -> Entry | None:
+        """Take an event of the link: give it back to be delivered, or drop it, or keep it behind a gap."""
+        if self.last is None or event.seq <= self.last or event.epoch < self.epoch:
+            return None
+        self.seen = max(self.seen, event.seq)
+        if self.state is FeedState.LIVE and self._follows(event):
+            return self._append(event)
+        if len(self.waiting) < WAITING_MAX:
+            self.waiting.append(event)
+        else:
+            # What is lost here is pulled: `seen` remembers how far.
+            self.waiting.clear()
+        if self.state is FeedState.LIVE:
+            self._go(FeedState.PULLING)
+        return None
+
+    @property
+    def gap(self) -> tuple[int, int]:
+        """The `(from, to]` to pull from the log."""
+        first = self.waiting[0].prev if self.waiting else None
+        return (self.last if self.last is not None else -1, self.seen if first is None else first)
+
+    def pulled(self, events: Iterable[RoomEvent], to: int) -> list[Entry]:
+        """Take what the log holds up to `to`, then what waited behind it: give what is to be delivered, in order."""
+        delivered = [self._append(event) for event in events if self.last is None or event.seq > self.last]
+        self.last = max(self.last if self.last is not None else -1, to)
+        waiting, self.waiting = self.waiting, []
+        for event in waiting:
+            if event.seq <= self.last:
+                continue
+            if self.waiting or not self._follows(event):
+                self.waiting.append(event)
+            else:
+                delivered.append(self._append(event))
+        self._settle()
+        return delivered
+
+    def _follows(self, event: RoomEvent) -> bool:
+        return event.epoch == self.epoch and (event.prev is None or self.last is None or event.prev <= self.last)
+
+    def _settle(self) -> None:
+        """Be live if nothing is missing, else pull."""
+        missing = self.waiting or (self.last is not None and self.seen > self.last)
+        self._go(FeedState.PULLING if missing else FeedState.LIVE)
+
+    def _go(self, state: FeedState) -> None:
+        self.state = state
+
+    # --- the tail ---
+
+    def since(self, seq: int) -> list[Entry] | None:
+        """Give the events after `seq`; None if the tail does not reach back so far."""
+        if seq < self.tail_after:
+            return None
+        found: list[Entry] = []
+        for one in reversed(self.tail):
+            if one.seq <= seq:
+                break
+            found.append(one)
+        found.reverse()
+        return found
+
+    def extend_back(self, events: Iterable[RoomEvent], after: int, keep_until: float) -> None:
+        """Put the events of `(after, tail_after]`, read from the log, before the tail for a while."""
+        older = [entry(event) for event in events if after < event.seq <= self.tail_after]
+        self.tail.extendleft(reversed(older))
+        self._tail_bytes += sum(len(one.wire) for one in older)
+        self.tail_after = min(self.tail_after, after)
+        self.keep_until = max(self.keep_until, keep_until)
+
+    def trim(self, now: float) -> None:
+        """Cut the tail down to its bounds, unless it is being read."""
+        if now < self.keep_until:
+            return
+        while len(self.tail) > TAIL_EVENTS or self._tail_bytes > TAIL_BYTES:
+            self._drop_oldest()
+
+    def message_seq(self, by: str, message_id: str) -> int | None:
+        """Find a message of the tail by its identity; None if it is not there."""
+        marks = (f'"id":"{message_id}"'.encode(), f'"by":"{by}"'.encode())
+        for one in reversed(self.tail):
+            if all(mark in one.event.frame for mark in marks):
+                return one.seq
+        return None
+
+    def _append(self, event: RoomEvent) -> Entry:
+        if event.flags & DELETION:
+            self._blank(target_of(event.frame))
+        one = entry(event)
+        self.tail.append(one)
+        self._tail_bytes += len(one.wire)
+        self.last = event.seq
+        self.seen = max(self.seen, event.seq)
+        if len(self.tail) > 2 * TAIL_EVENTS and not self.keep_until:
+            self.trim(0.0)
+        return one
+
+    def _blank(self, target: int | None) -> None:
+        """Take the words of a deleted message, and of its edits, out of the tail."""
+        for at, one in enumerate(self.tail):
+            frame = blanked(one.event, target)
+            if frame is not None:
+                event = RoomEvent(self.room, one.event.epoch, one.seq, one.event.prev, one.event.flags, frame)
+                self._tail_bytes -= len(one.wire)
+                self.tail[at] = entry(event)
+                self._tail_bytes += len(self.tail[at].wire)
+
+    def _drop_oldest(self) -> None:
+        oldest = self.tail.popleft()
+        self._tail_bytes -= len(oldest.wire)
+        self.tail_after = oldest.seq

@@ -1,0 +1,19 @@
+"""What the gateway counts."""
+
+from kaftalk_runtime import metrics
+
+connections = metrics.gauge("kaftalk_gateway_connections", "Open sockets")
+frames_in = metrics.counter("kaftalk_gateway_frames_received_total", "Frames from clients", "t")
+fan_out = metrics.counter("kaftalk_gateway_delivered_total", "Events written to sockets, one a socket")
+events = metrics.counter("kaftalk_gateway_events_total", "Events taken from links")
+duplicates = metrics.counter("kaftalk_gateway_duplicates_dropped_total", "Events of links that were there before")
+gaps = metrics.counter("kaftalk_gateway_gaps_repaired_total", "Gaps that were pulled from the log")
+slow_readers = metrics.counter("kaftalk_gateway_slow_readers_total", "Sockets that fell behind and caught up later")
+resumed = metrics.counter("kaftalk_gateway_resumes_total", "Rooms resumed, by where the events came from", "source")
+resets = metrics.counter("kaftalk_gateway_resets_total", "Rooms that could not be resumed", "reason")
+acks = metrics.counter("kaftalk_gateway_acks_total", "Requests that are stored", "t")
+errors = metrics.counter("kaftalk_gateway_errors_total", "Requests refused", "code")
+closes = metrics.counter("kaftalk_gateway_closes_total", "Sockets closed by the gateway", "code")
+send_seconds = metrics.histogram("kaftalk_gateway_send_seconds", "From a send to its ack")
+links = metrics.gauge("kaftalk_gateway_links", "Open links to deliveries")
+feeds = metrics.gauge("kaftalk_gateway_feeds", "Rooms that somebody here is in")

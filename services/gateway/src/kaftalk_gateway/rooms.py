@@ -1,0 +1,84 @@
+"""What the gateway asks the views about rooms; every call may raise RedisError or ViewUnavailable."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kaftalk_protocol.errors import Refused
+from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_runtime.redis_client import Redis, RedisRefused
+from kaftalk_views.errors import ViewUnknown
+from kaftalk_views.listing import RoomListing
+from kaftalk_views.placements import Placements
+from kaftalk_views.room_views import Facts, RoomViews, access_reads, facts_of, unknown_room
+
+
+class RoomReads:
+    """Questions about rooms and memberships."""
+
+    def __init__(self, redis: Redis, views: RoomViews, listing: RoomListing, placements: Placements) -> None:
+        self._redis = redis
+        self._views = views
+        self._listing = listing
+        self._placements = placements
+
+    async def is_member(self, room: RoomId, user: UserId) -> bool:
+        """Tell whether a user is a member of a room; no view of a room that exists is "unknown", never "no".
+
+        Raises ViewUnknown.
+        """
+        try:
+            access = await self._views.access(room, user)
+        except ViewUnknown:
+            placement = self._placements.get(room)
+            if placement is not None and placement.status == "live":
+                raise
+            return False
+        return access.member is not None and not access.facts.deleted
+
+    async def refusal(self, room: RoomId, user: UserId) -> Refused | None:
+        """Give what one who asks about a room is answered who is no member; None if she is one.
+
+        Raises Refused for a room that does not exist.
+        """
+        try:
+            access = await self._views.access(room, user)
+            access.require_member()
+        except ViewUnknown:
+            if self._placements.get(room) is None:
+                return unknown_room()
+            raise
+        except Refused as refused:
+            return refused
+        return None
+
+    async def joined_seq(self, room: RoomId, user: UserId) -> int:
+        """Give the seq at which a member joined; 0 if she is none."""
+        member = await self._views.member(room, user)
+        return member.joined_seq if member is not None else 0
+
+    async def reached(self, room: RoomId, seq: int) -> bool:
+        """Tell whether a room's view has shown `seq`."""
+        return (await self._views.head(room)).seq >= seq
+
+    async def entry(self, room: RoomId, user: UserId) -> dict[str, Any] | None:
+        """Give a room as in `GET /rooms`; None if it is not the user's."""
+        try:
+            entry = await self._listing.entry(room, user)
+        except Refused:
+            return None
+        return entry if entry.get("me") else None
+
+    async def facts(self, rooms: Iterable[RoomId]) -> dict[RoomId, Facts]:
+        """Tell what many rooms are; those without a view are missing."""
+        asked = list(rooms)
+        replies = await self._redis.many([access_reads(room, UserId(""))[0] for room in asked])
+        found = {}
+        for room, reply in zip(asked, replies, strict=True):
+            facts = None if isinstance(reply, RedisRefused) else facts_of(room, reply)
+            if facts is not None:
+                found[room] = facts
+        return found
+
+    async def rooms_of(self, users: Iterable[UserId]) -> dict[UserId, set[RoomId]]:
+        """Give the ids of the rooms of many users."""
+        return await self._views.rooms_of_many(users)
