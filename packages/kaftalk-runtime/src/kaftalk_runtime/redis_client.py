@@ -207,6 +207,8 @@ class Redis:
         async with self._slots:
             connection: Any = self._idle.pop() if self._idle else self._factory.make_connection()
             try:
+                if _is_stale(connection):
+                    await connection.disconnect(nowait=True)
                 if not connection.is_connected:
                     await connection.connect()
                 yield connection
@@ -251,6 +253,12 @@ class Redis:
 def open_redis(url: str) -> Redis:
     """Make a client; it connects at the first command."""
     return Redis(url)
+
+
+def _is_stale(connection: Any) -> bool:
+    """Whether Redis closed a pooled connection meanwhile: found out before a command is sent, it costs nobody one."""
+    reader = connection._reader
+    return reader is not None and (reader.at_eof() or reader.exception() is not None)
 
 
 def _raised(reply: Any) -> Any:
