@@ -11,11 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kaftalk_protocol.errors import Code, Refused
-from kaftalk_protocol.ids import SessionId, UserId, is_uuid
+from kaftalk_protocol.ids import SessionId, UserId
+from kaftalk_protocol.tokens import ACCESS_SECONDS, ALGORITHM, AUDIENCE, TYPE, AccessClaims
 
-LIFETIME_S = 600
-AUDIENCE = "kaftalk"
-TYPE = "at+jwt"
 SKEW_S = 5
 
 
@@ -43,11 +41,8 @@ class AccessTokens:
     def sign(self, user: UserId, sid: SessionId, now_ms: int) -> str:
         """Write a token that lives for ten minutes."""
         now = now_ms // 1000
-        claims = {
-            "iss": self._issuer, "aud": AUDIENCE, "sub": user, "sid": sid, "iat": now, "nbf": now,
-            "exp": now + LIFETIME_S,
-        }  # fmt: skip
-        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"typ": TYPE, "kid": self.kid})
+        claims = AccessClaims(iss=self._issuer, sub=user, sid=sid, iat=now, nbf=now, exp=now + ACCESS_SECONDS)
+        return jwt.encode(claims.model_dump(), self._key, algorithm=ALGORITHM, headers={"typ": TYPE, "kid": self.kid})
 
     def check(self, token: str) -> Bearer:
         """Read a token; nothing in it is believed before its signature (RFC 8725).
@@ -59,14 +54,13 @@ class AccessTokens:
             if header.get("typ") != TYPE or header.get("kid") != self.kid:
                 raise jwt.InvalidTokenError("not an access token of this deployment")
             claims = jwt.decode(
-                token, self._public, algorithms=["EdDSA"], audience=AUDIENCE, issuer=self._issuer, leeway=SKEW_S,
+                token, self._public, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=self._issuer, leeway=SKEW_S,
                 options={"require": ["exp", "iat", "nbf", "sub", "sid", "aud", "iss"]},
             )  # fmt: skip
+            checked = AccessClaims.model_validate(claims)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise Refused(Code.UNAUTHENTICATED, "the access token is not valid") from error
-        if not (is_uuid(claims["sub"]) and is_uuid(claims["sid"])):
-            raise Refused(Code.UNAUTHENTICATED, "the access token is not valid")
-        return Bearer(UserId(claims["sub"]), SessionId(claims["sid"]))
+        return Bearer(UserId(checked.sub), SessionId(checked.sid))
 
     def jwks(self) -> dict[str, Any]:
         """Give the public key as a JWK set (RFC 7517)."""
@@ -76,7 +70,7 @@ class AccessTokens:
             "x": _base64url(self._raw),
             "kid": self.kid,
             "use": "sig",
-            "alg": "EdDSA",
+            "alg": ALGORITHM,
         }
         return {"keys": [key]}
 

@@ -143,7 +143,9 @@ class RoomsService:
         derived, tokens = DerivedSecrets(key), AccessTokens(key, settings.public_url)
         notices, limits = GatewayNotices(redis), RateLimits(redis, clock)
         catch_up = CatchUp(views, self._log)
-        changes = RoomChanges(self._writer, self._log, self._placements, views, catch_up, clock)
+        changes = RoomChanges(
+            self._writer, self._log, self._placements, views, catch_up, clock, patience_s=settings.apply_patience_s
+        )
         cursors = ReadCursors(redis, shards=settings.shards)
         membership = Membership(
             views, self._placements, changes, self._accounts.book, InviteCodes(derived), clock,

@@ -48,7 +48,7 @@ class RoomChanges:
 
     def __init__(
         self, writer: RoomLogWriter, log: RoomLogRange, placements: Placements, views: RoomViews, catch_up: CatchUp,
-        clock: Clock,
+        clock: Clock, *, patience_s: float,
     ) -> None:  # fmt: skip
         self._writer = writer
         self._log = log
@@ -56,6 +56,7 @@ class RoomChanges:
         self._views = views
         self._catch_up = catch_up
         self._clock = clock
+        self._patience_s = patience_s
 
     async def placement(self, room: RoomId) -> Placement:
         """Find where a room's log is.
@@ -111,7 +112,7 @@ class RoomChanges:
         try:
             judged = [await self._judge(placement, *pair) for pair in zip(appended, values, strict=True)]
             if everywhere:
-                await self._views.wait_position(room, max(made.seq for made, _ in judged))
+                await self._views.wait_position(room, max(made.seq for made, _ in judged), self._patience_s)
         except (RedisError, RoomLogError, ViewError) as error:
             raise Refused(Code.UNKNOWN_OUTCOME, "stored, but not applied yet") from error
         return judged
@@ -128,7 +129,7 @@ class RoomChanges:
 
     async def _judge(self, placement: Placement, appended: Appended, value: bytes) -> tuple[Made, str | None]:
         seq = placement.seq(appended.offset)
-        void = await self._catch_up.settle(placement, seq)
+        void = await self._catch_up.settle(placement, seq, patience_s=self._patience_s)
         if void is not None and appended.resent:
             earlier = await self._earlier_copy(placement, appended.offset, value)
             if earlier is not None:

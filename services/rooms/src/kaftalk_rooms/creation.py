@@ -45,9 +45,8 @@ class RoomCreation:
 
         Raises Refused(unknown_outcome) when nobody knows yet whether the room exists.
         """
-        members: dict[UserId, Role] = {by: "owner"} | {
-            UserId(user): "member" for user in asked.member_ids if user != by
-        }
+        members: dict[UserId, Role] = {UserId(user): MEMBER for user in asked.member_ids}
+        members[by] = OWNER
         record = Room(
             by=by, kind=asked.kind, name=asked.name, topic=asked.topic or None, history=asked.history, members=members
         )

@@ -17,7 +17,7 @@ from kaftalk_roomlog.errors import AppendRefused, AppendUnknown, Reason, RoomLog
 from kaftalk_runtime.kafka import KafkaUnreachable
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.redis_client import RedisAway, RedisRefused
-from kaftalk_views.errors import ViewUnknown
+from kaftalk_views.errors import ViewError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_MS = 2_000
@@ -67,12 +67,13 @@ def refusal_of(error: Exception) -> Refused:
             return Refused(Code.TOO_LARGE, "the record is too large")
         case RedisRefused():
             log.error("redis_refused", error=str(error))
+    log.warning("unavailable", cause=type(error).__name__, error=str(error))
     return Refused(Code.UNAVAILABLE, "try again soon")
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of the routes and of the framework as a problem."""
-    for kind in (Refused, RoomLogError, KafkaUnreachable, RedisAway, RedisRefused, ViewUnknown):
+    for kind in (Refused, RoomLogError, KafkaUnreachable, RedisAway, RedisRefused, ViewError):
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)

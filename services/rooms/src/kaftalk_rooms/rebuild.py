@@ -53,7 +53,8 @@ class ViewRebuild:
             restored = await self._cursors(shards)
         finally:
             await log.stop()
-        await generation.claim(self._redis)
+        if made == len(live):
+            await generation.mark(self._redis, range(shards), await generation.claim(self._redis))
         return Rebuilt(accounts, made, len(live) - made, restored)
 
     async def _accounts(self) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Cookie, Header, Request, Response
 
 from kaftalk_protocol.errors import Code, Refused
-from kaftalk_rooms.access_tokens import LIFETIME_S
+from kaftalk_protocol.tokens import ACCESS_SECONDS
 from kaftalk_rooms.parts import Credentials, Me, Parts, Use, client_address
 from kaftalk_rooms.problems import refusals
 from kaftalk_rooms.refresh_tokens import LIFETIME_S as REFRESH_LIFETIME_S
@@ -97,7 +97,7 @@ def _signed_in(parts: Parts, response: Response, tokens: Tokens) -> dict[str, An
         secure=_is_https(parts),
     )  # fmt: skip
     return {
-        "access_token": tokens.access, "token_type": "Bearer", "expires_in": LIFETIME_S, "user": account.user(),
+        "access_token": tokens.access, "token_type": "Bearer", "expires_in": ACCESS_SECONDS, "user": account.user(),
     }  # fmt: skip
 
 

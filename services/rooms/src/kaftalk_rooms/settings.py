@@ -26,6 +26,9 @@ class RoomsSettings(ServiceSettings):
     room_retention_ms: int = Field(default=-1, ge=-1)
     """How long messages stay in Kafka; -1: for ever."""
 
+    apply_patience_s: float = Field(default=1.0, ge=0.0, le=10.0)
+    """How long to wait for delivery to apply a change before this service does it itself."""
+
     user_rooms_max: int = Field(default=1_000, ge=1)
     limit_failed_sign_ins: int = Field(default=10, ge=1)
     limit_registrations: int = Field(default=60, ge=1)
