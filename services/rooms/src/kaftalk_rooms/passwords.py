@@ -1,7 +1,6 @@
 """Passwords: which are too easy, and their hashing (argon2id, RFC 9106), off the event loop."""
 
 import asyncio
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -12,11 +11,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS  # type: ignore[import-untyped]
 
 from kaftalk_protocol.errors import Code, Refused
+from kaftalk_rooms.shapes import PASSWORD_CHARS_MIN
 
 T = TypeVar("T")
-
-LENGTH_MIN = 8
-LENGTH_MAX = 256
 
 # OWASP's minimum is m=19 MiB, t=2, p=1; a hash here takes about 30 ms of one core.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
@@ -24,25 +21,18 @@ WAITING_MAX = 200
 
 
 def check_strength(password: str, username: str) -> None:
-    """Refuse a password that is too short, too long, or among the first that anybody would try.
+    """Refuse a password that is among the first that anybody would try.
 
     Raises Refused(invalid).
     """
-    if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
-        raise Refused(Code.INVALID, f"must have {LENGTH_MIN} to {LENGTH_MAX} characters", field="password")
     plain = password.casefold()
     if plain in _common() or plain == username or len(set(plain)) < 3:
         raise Refused(Code.INVALID, "is too easy to guess", field="password")
 
 
-def normal(password: str) -> str:
-    """Normalise to NFC: the same keys give other code points on other systems (RFC 8265, 4.2)."""
-    return unicodedata.normalize("NFC", password)
-
-
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= LENGTH_MIN)
+    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= PASSWORD_CHARS_MIN)
 
 
 class Passwords:
@@ -58,14 +48,14 @@ class Passwords:
 
         Raises Refused(unavailable) while too many wait.
         """
-        return await self._in_thread(_HASHER.hash, normal(password))
+        return await self._in_thread(_HASHER.hash, password)
 
     async def matches(self, hashed: str | None, password: str) -> bool:
         """Compare; without a hash (unknown user) it takes as long and says no.
 
         Raises Refused(unavailable) while too many wait.
         """
-        same = await self._in_thread(_verify, hashed or self._nobodys, normal(password))
+        same = await self._in_thread(_verify, hashed or self._nobodys, password)
         return same and hashed is not None
 
     async def _in_thread(self, work: Callable[..., T], *args: str) -> T:

@@ -1,15 +1,18 @@
 """What requests carry and what is answered, as pydantic models: the source of `openapi.json`."""
 
 import re
+import unicodedata
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from kaftalk_protocol.client_frames import MessageFields, Seq
 from kaftalk_protocol.records import HistoryPolicy, Role
 from kaftalk_protocol.server_frames import Event, Page, Room, RoomEntry, User
-from kaftalk_protocol.text import DisplayName, MessageText, RoomName, RoomTopic, Uuid
+from kaftalk_protocol.text import DisplayName, MessageText, RoomName, RoomTopic, Uuid, nfc
 
+PASSWORD_CHARS_MIN = 8
+PASSWORD_CHARS_MAX = 256
 INVITE_LIFE_S = 7 * 24 * 3600
 INVITE_LIFE_S_MAX = 365 * 24 * 3600
 
@@ -22,14 +25,24 @@ def _username(text: str) -> str:
     return text
 
 
-def _encodable(text: str) -> str:
+def _nfc_password(text: str) -> str:
+    """Normalise: the same keys give other code points on other systems (RFC 8265, 4.2)."""
     text.encode()
+    return unicodedata.normalize("NFC", text)
+
+
+def _long_enough(text: str) -> str:
+    if not PASSWORD_CHARS_MIN <= len(text) <= PASSWORD_CHARS_MAX:
+        raise ValueError(f"must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")
     return text
 
 
 Username = Annotated[str, AfterValidator(_username), Field(json_schema_extra={"pattern": "^[a-z0-9._-]{3,32}$"})]
-Password = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_encodable)]
-NewPassword = Annotated[str, Field(min_length=8, max_length=256), AfterValidator(_encodable)]
+Password = Annotated[str, Field(min_length=1, max_length=4 * PASSWORD_CHARS_MAX), AfterValidator(_nfc_password)]
+NewPassword = Annotated[
+    str, StringConstraints(max_length=4 * PASSWORD_CHARS_MAX), AfterValidator(_nfc_password),
+    AfterValidator(_long_enough), Field(json_schema_extra={"minLength": 8, "maxLength": 256}),
+]  # fmt: skip
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
 UserIds = Annotated[list[Uuid], Field(max_length=100)]
 
@@ -54,7 +67,7 @@ class Registration(_Asked):
 class Credentials(_Asked):
     """Who signs in."""
 
-    username: Annotated[str, Field(max_length=200), AfterValidator(_encodable)]
+    username: Annotated[str, Field(max_length=200), AfterValidator(nfc)]
     password: Password
 
 
