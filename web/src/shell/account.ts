@@ -1,0 +1,122 @@
+/** Who is signed in in this browser: from the first look at the cookie to signing out. */
+
+import type { RoomView } from "../core/rooms";
+import type { Me } from "../protocol/types";
+import { Api, ApiError } from "./api";
+import { ChatSession } from "./session";
+import { Storage } from "./storage";
+import { Store } from "./store";
+import { TabStream } from "./stream";
+
+export type AccountState =
+  | { at: "loading" }
+  | { at: "unreachable" }
+  | { at: "signed_out"; ended: boolean }
+  | { at: "signed_in"; me: Me; session: ChatSession };
+
+/** Something happened that the person should be told of. */
+export type News =
+  | { id: number; kind: "removed"; room: RoomView; reason: "left" | "kicked" | "deleted" }
+  | { id: number; kind: "error"; code: string };
+
+const HINT = "kaftalk.signed-in";
+
+export class Account {
+  readonly state = new Store<AccountState>({ at: "loading" });
+  readonly news = new Store<News[]>([]);
+  readonly api = new Api(() => this.#signedOut(true));
+  #storage = new Storage();
+  #tab = new TabStream(this.#storage);
+  #newsId = 0;
+
+  /** Find out who is signed in; asks the server only where somebody was before. */
+  async start(): Promise<void> {
+    if (!localStorage.getItem(HINT)) return this.#signedOut(false);
+    this.#set({ at: "loading" });
+    try {
+      await this.api.renew();
+      await this.#enter();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) this.#signedOut(false);
+      else this.#set({ at: "unreachable" });
+    }
+  }
+
+  /** Raises ApiError. */
+  async signIn(username: string, password: string): Promise<void> {
+    await this.api.login(username, password);
+    localStorage.setItem(HINT, "1");
+    await this.#enter();
+  }
+
+  /** Make an account and sign in. Raises ApiError with `fields`. */
+  async signUp(fields: {
+    username: string;
+    password: string;
+    display_name?: string;
+    locale: string;
+  }): Promise<void> {
+    await this.api.register(fields);
+    await this.signIn(fields.username, fields.password);
+  }
+
+  async signOut(): Promise<void> {
+    const { value } = this.state;
+    await this.api.logout().catch(() => undefined);
+    if (value.at === "signed_in") await this.#storage.forget(value.me.id);
+    this.#signedOut(false);
+  }
+
+  /** Tell of an error by its code. */
+  tell = (error: unknown): void => {
+    this.#add({
+      id: this.#newsId++,
+      kind: "error",
+      code: error instanceof ApiError ? error.code : "unavailable",
+    });
+    if (!(error instanceof ApiError)) throw error;
+  };
+
+  dismiss = (id: number): void => {
+    this.news.value = this.news.value.filter((one) => one.id !== id);
+  };
+
+  async #enter(): Promise<void> {
+    const me = await this.api.me();
+    const kept = await this.#tab.claim(me.id);
+    const url = `${location.origin.replace(/^http/, "ws")}/ws`;
+    const session = new ChatSession(
+      {
+        api: this.api,
+        storage: this.#storage,
+        tab: this.#tab,
+        signedOut: () => this.#signedOut(true),
+        removed: (room, reason) =>
+          reason !== "left" && this.#add({ id: this.#newsId++, kind: "removed", room, reason }),
+      },
+      me,
+      kept,
+      url,
+    );
+    this.#set({ at: "signed_in", me, session });
+    void session.start();
+  }
+
+  #signedOut(ended: boolean): void {
+    const { value } = this.state;
+    if (value.at === "signed_in") value.session.end();
+    this.#tab.release();
+    localStorage.removeItem(HINT);
+    this.#set({ at: "signed_out", ended });
+  }
+
+  #add(news: News): void {
+    this.news.value = [...this.news.value.slice(-3), news];
+  }
+
+  #set(state: AccountState): void {
+    this.state.value = state;
+    this.state.flush();
+  }
+}

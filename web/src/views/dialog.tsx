@@ -1,0 +1,70 @@
+import { type ReactNode, useEffect, useId, useRef } from "react";
+import { useT } from "../i18n";
+import { IconButton } from "./icons";
+
+/** A modal dialog: the browser keeps the focus inside and gives it back; Escape and a click outside close it. */
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+}) {
+  const t = useT();
+  const ref = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    if (dialog && !dialog.open) dialog.showModal();
+  }, []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape is the dialog's own key.
+    <dialog
+      ref={ref}
+      aria-labelledby={titleId}
+      onClose={onClose}
+      onClick={(event) => event.target === ref.current && ref.current.close()}
+    >
+      <div className="dialog-body">
+        <header className="dialog-head">
+          <h2 id={titleId}>{title}</h2>
+          <IconButton icon="close" label={t("app.close")} onClick={() => ref.current?.close()} />
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+/** Ask before something that cannot be undone. */
+export function Confirm(props: {
+  title: string;
+  text: string;
+  action: string;
+  onConfirm: () => void;
+  onClose: () => void;
+}) {
+  const t = useT();
+  return (
+    <Dialog title={props.title} onClose={props.onClose}>
+      <p>{props.text}</p>
+      <div className="actions">
+        <button type="button" className="plain" onClick={props.onClose}>
+          {t("app.cancel")}
+        </button>
+        <button
+          type="button"
+          className="danger"
+          onClick={() => {
+            props.onClose();
+            props.onConfirm();
+          }}
+        >
+          {props.action}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,196 @@
+import { type KeyboardEvent, type RefObject, useEffect, useMemo, useState } from "react";
+import type { Entry } from "../core/outbox";
+import type { RoomView } from "../core/rooms";
+import { type Row, rows } from "../core/rows";
+import type { Timeline } from "../core/timeline";
+import { useLocale, useT } from "../i18n";
+import type { Seq } from "../protocol/types";
+import { useApp, useChat, useSession } from "./context";
+import { Icon } from "./icons";
+import { type LogScroll, useLogScroll } from "./log-scroll";
+import { Message, Note, Outgoing } from "./message";
+import { day } from "./words";
+
+const OLDER_PAGES_MAX = 20;
+
+interface LogProps {
+  room: RoomView;
+  name: string;
+  timeline: Timeline;
+  /** Grows when one has sent something. */
+  sent: number;
+  editing: Seq | null;
+  onEdit: (seq: Seq | null) => void;
+}
+
+/** The messages of a room: older ones come in as one scrolls up, new ones keep a reader at the end. */
+export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
+  const t = useT();
+  const session = useSession();
+  const { account } = useApp();
+  const me = useChat((chat) => chat.me.id);
+  const outgoing = useOutgoing(room.id);
+  const unreadAfter = useUnreadMark(room, sent);
+  const lines = useMemo(
+    () => rows(timeline, outgoing, unreadAfter, me),
+    [timeline, outgoing, unreadAfter, me],
+  );
+  const older = () => session.older(room.id).catch(account.tell);
+  const scroll = useLogScroll(lines, sent, () => void older());
+  useReading(room, scroll.atEnd);
+  const mayDelete = room.me?.role === "owner" || room.me?.role === "moderator";
+  return (
+    <div className="log-frame">
+      {unreadAfter !== null && unreadAfter < timeline.from && (
+        <ToUnread room={room.id} after={unreadAfter} scroll={scroll} />
+      )}
+      <div
+        ref={scroll.frame}
+        className="log"
+        role="log"
+        aria-label={t("log.label", { name })}
+        tabIndex={0}
+        onScroll={scroll.onScroll}
+        onKeyDown={(event) => moveFocus(event, scroll.frame)}
+      >
+        <div ref={scroll.content} className="log-content">
+          <p className="note">{timeline.hasBefore ? t("log.older") : t("log.beginning")}</p>
+          {lines.length === 0 && <p className="note">{t("rooms.noMessages")}</p>}
+          {lines.map((row) => (
+            <div key={row.key} data-key={row.key} className="row">
+              <Line row={row} room={room.id} mayDelete={mayDelete} editing={editing} onEdit={onEdit} />
+            </div>
+          ))}
+        </div>
+      </div>
+      {!scroll.atEnd && (
+        <button type="button" className="to-latest" onClick={scroll.toEnd}>
+          <Icon name="down" />
+          {room.unread > 0 ? t("log.latestNew", { count: room.unread }) : t("log.latest")}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Line(props: {
+  row: Row;
+  room: string;
+  mayDelete: boolean;
+  editing: Seq | null;
+  onEdit: LogProps["onEdit"];
+}) {
+  const t = useT();
+  const locale = useLocale();
+  const { row, room } = props;
+  switch (row.kind) {
+    case "day":
+      return (
+        <h2 className="day">
+          <span>{day(locale, row.ts)}</span>
+        </h2>
+      );
+    case "unread":
+      return (
+        <p className="unread-mark" data-testid="unread-mark">
+          <span>{t("log.unread")}</span>
+        </p>
+      );
+    case "note":
+      return <Note item={row.item} />;
+    case "outgoing":
+      return <Outgoing entry={row.entry} first={row.first} />;
+    case "message": {
+      const { item, first } = row;
+      const { mayDelete, onEdit } = props;
+      return (
+        <Message
+          room={room}
+          item={item}
+          first={first}
+          mayDelete={mayDelete}
+          editing={props.editing === item.seq}
+          onEdit={onEdit}
+        />
+      );
+    }
+  }
+}
+
+function useOutgoing(room: string): Entry[] {
+  const entries = useChat((chat) => chat.outbox.entries);
+  return useMemo(() => entries.filter((entry) => entry.room === room), [entries, room]);
+}
+
+/** Whether the person is looking at this page now. */
+function isAttentive(): boolean {
+  return !document.hidden && document.hasFocus();
+}
+
+/** Where the unread mark stands: at what was unread on opening, or came while one looked away; until one writes. */
+function useUnreadMark(room: RoomView, sent: number): Seq | null {
+  const [mark, setMark] = useState<Seq | null>(room.unread > 0 ? room.read_seq : null);
+  useEffect(() => {
+    if (sent > 0) setMark(null);
+  }, [sent]);
+  useEffect(() => {
+    if (room.unread > 0 && !isAttentive()) setMark((known) => known ?? room.read_seq);
+  }, [room.unread, room.read_seq]);
+  return mark;
+}
+
+/** What stands at the end of the log on a page that is looked at has been read. */
+function useReading(room: RoomView, atEnd: boolean): void {
+  const session = useSession();
+  const { id } = room;
+  const head = room.position.seq;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: every new event is to be read.
+  useEffect(() => {
+    if (!atEnd) return;
+    const read = () => isAttentive() && session.read(id);
+    read();
+    addEventListener("focus", read);
+    document.addEventListener("visibilitychange", read);
+    return () => {
+      removeEventListener("focus", read);
+      document.removeEventListener("visibilitychange", read);
+    };
+  }, [session, id, head, atEnd]);
+}
+
+function ToUnread({ room, after, scroll }: { room: string; after: Seq; scroll: LogScroll }) {
+  const t = useT();
+  const session = useSession();
+  const { account } = useApp();
+  async function go() {
+    const loaded = () => session.chat.value.timelines[room];
+    for (
+      let pages = 0;
+      pages < OLDER_PAGES_MAX && loaded()?.hasBefore && (loaded()?.from ?? 0) > after;
+      pages++
+    ) {
+      await session.older(room);
+    }
+    session.chat.flush();
+    scroll.toUnread();
+  }
+  return (
+    <button type="button" className="to-unread" onClick={() => void go().catch(account.tell)}>
+      <Icon name="up" />
+      {t("log.toUnread")}
+    </button>
+  );
+}
+
+/** Arrow keys walk from message to message; the actions of the one in focus are a Tab away. */
+function moveFocus(event: KeyboardEvent<HTMLElement>, frame: RefObject<HTMLElement | null>): void {
+  const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
+  const inField = event.target instanceof HTMLTextAreaElement;
+  if (step === 0 || inField || !frame.current) return;
+  const messages = [...frame.current.querySelectorAll<HTMLElement>("article")];
+  const current = messages.findIndex((message) => message.contains(document.activeElement));
+  const next = current < 0 ? messages.at(-1) : messages[current + step];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}

@@ -1,0 +1,128 @@
+import { memo } from "react";
+import { byActivity, type RoomView } from "../core/rooms";
+import { useLocale, useT } from "../i18n";
+import { Avatar } from "./avatar";
+import { useApp, useChat, useSession } from "./context";
+import { Icon, IconButton } from "./icons";
+import { LanguageSwitch } from "./language-switch";
+import { brief, preview, roomName } from "./words";
+import type { Opened } from "./workspace";
+
+export function RoomList({ current, onOpen }: { current: string | null; onOpen: (what: Opened) => void }) {
+  const t = useT();
+  const rooms = useChat((chat) => chat.rooms);
+  const sorted = byActivity(Object.values(rooms));
+  return (
+    <nav className="sidebar" aria-label={t("rooms.title")}>
+      <header className="sidebar-head">
+        <h1>{t("rooms.title")}</h1>
+        <IconButton icon="compass" label={t("rooms.directory")} onClick={() => onOpen("directory")} />
+        <IconButton icon="talk" label={t("rooms.direct")} onClick={() => onOpen("direct")} />
+        <IconButton icon="plus" label={t("rooms.create")} onClick={() => onOpen("create")} />
+      </header>
+      {sorted.length === 0 && <Empty onOpen={onOpen} />}
+      <ul className="rooms" data-testid="rooms">
+        {sorted.map((room) => (
+          <RoomLine key={room.id} room={room} current={room.id === current} />
+        ))}
+      </ul>
+      <Me />
+    </nav>
+  );
+}
+
+function Empty({ onOpen }: { onOpen: (what: Opened) => void }) {
+  const t = useT();
+  return (
+    <div className="empty">
+      <p>{t("rooms.empty")}</p>
+      <button type="button" className="primary" onClick={() => onOpen("create")}>
+        {t("rooms.create")}
+      </button>
+      <button type="button" className="plain" onClick={() => onOpen("directory")}>
+        {t("rooms.directory")}
+      </button>
+    </div>
+  );
+}
+
+const RoomLine = memo(function RoomLine({ room, current }: { room: RoomView; current: boolean }) {
+  const t = useT();
+  const locale = useLocale();
+  const { router } = useApp();
+  const me = useChat((chat) => chat.me.id);
+  const users = useChat((chat) => chat.users);
+  const name = roomName(t, room, me);
+  return (
+    <li>
+      <a
+        href={`/rooms/${room.id}`}
+        className={`room-line ${room.unread > 0 ? "unread" : ""}`}
+        aria-current={current ? "page" : undefined}
+        data-room={room.id}
+        onClick={(event) => {
+          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+          event.preventDefault();
+          router.go({ at: "room", room: room.id });
+        }}
+      >
+        <RoomMark room={room} />
+        <span className="room-name">{name}</span>
+        <time className="room-time">{room.last_event && brief(locale, room.last_event.ts, Date.now())}</time>
+        <span className="room-preview">{preview(t, room, users, me)}</span>
+        <Counts room={room} />
+      </a>
+    </li>
+  );
+});
+
+function RoomMark({ room }: { room: RoomView }) {
+  const peer = useChat((chat) => (room.peer ? (chat.users[room.peer.id] ?? room.peer) : undefined));
+  if (room.kind === "direct") return <Avatar user={peer} withPresence />;
+  return (
+    <span className="room-mark" aria-hidden="true">
+      <Icon name={room.kind === "private" ? "lock" : "hash"} />
+    </span>
+  );
+}
+
+function Counts({ room }: { room: RoomView }) {
+  const t = useT();
+  if (room.unread === 0) return null;
+  return (
+    <span className="counts">
+      {room.mentions > 0 && (
+        <span className="count mention" role="img" aria-label={t("rooms.mentions", { count: room.mentions })}>
+          @{room.mentions}
+        </span>
+      )}
+      <span
+        className="count"
+        role="img"
+        aria-label={t("rooms.unread", { count: room.unread })}
+        data-testid="unread"
+      >
+        {room.unread >= 1_000 ? "999+" : room.unread}
+      </span>
+    </span>
+  );
+}
+
+function Me() {
+  const t = useT();
+  const { account } = useApp();
+  const session = useSession();
+  const me = useChat((chat) => chat.users[chat.me.id] ?? chat.me);
+  const keep = (locale: string) => void session.ports.api.setLocale(locale).catch(() => undefined);
+  return (
+    <footer className="sidebar-foot">
+      <Avatar user={me} />
+      <span className="me-name">
+        {me.display_name}
+        <small>@{me.username}</small>
+      </span>
+      <LanguageSwitch onChoose={keep} />
+      <IconButton icon="leave" label={t("auth.signOut")} onClick={() => void account.signOut()} />
+    </footer>
+  );
+}

@@ -1,0 +1,127 @@
+import { type FormEvent, useEffect, useRef, useState } from "react";
+import type { RoomView } from "../core/rooms";
+import { useT } from "../i18n";
+import { useApp, useChat } from "./context";
+import { Confirm, Dialog } from "./dialog";
+import { Field } from "./field";
+import { Icon, IconButton, type IconName } from "./icons";
+import { InviteDialog } from "./invite";
+import { LeaveRoom } from "./leave-room";
+import { errorText } from "./words";
+
+type Choice = "invite" | "edit" | "leave" | "delete";
+
+/** What one may do with the room itself. */
+export function RoomMenu({ room, name }: { room: RoomView; name: string }) {
+  const t = useT();
+  const { account } = useApp();
+  const [open, setOpen] = useState(false);
+  const [chosen, setChosen] = useState<Choice | null>(null);
+  const role = room.me?.role;
+  const choices: [Choice, IconName, boolean][] = [
+    ["invite", "link", role !== "member" || room.members_invite || room.kind === "public"],
+    ["edit", "edit", role === "owner" || role === "moderator"],
+    ["leave", "leave", true],
+    ["delete", "trash", role === "owner"],
+  ];
+  const choose = (choice: Choice) => {
+    setOpen(false);
+    setChosen(choice);
+  };
+  const close = () => setChosen(null);
+  return (
+    <div className="menu">
+      <IconButton icon="more" label={t("room.menu")} expanded={open} onClick={() => setOpen(!open)} />
+      {open && (
+        <MenuList onClose={() => setOpen(false)}>
+          {choices.map(
+            ([choice, icon, may]) =>
+              may && (
+                <button key={choice} type="button" role="menuitem" onClick={() => choose(choice)}>
+                  <Icon name={icon} />
+                  {choice === "invite" ? t("invite.create") : t(`room.${choice}`)}
+                </button>
+              ),
+          )}
+        </MenuList>
+      )}
+      {chosen === "invite" && <InviteDialog room={room.id} onClose={close} />}
+      {chosen === "edit" && <EditRoom room={room} onClose={close} />}
+      {chosen === "leave" && (
+        <LeaveRoom room={room} name={name} onClose={close} onDelete={() => setChosen("delete")} />
+      )}
+      {chosen === "delete" && (
+        <Confirm
+          title={t("room.delete")}
+          text={t("room.deleteConfirm", { name })}
+          action={t("room.delete")}
+          onClose={close}
+          onConfirm={() => void account.api.deleteRoom(room.id).catch(account.tell)}
+        />
+      )}
+    </div>
+  );
+}
+
+function MenuList({ onClose, children }: { onClose: () => void; children: React.ReactNode }) {
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const list = ref.current;
+    const before = document.activeElement;
+    list?.querySelector("button")?.focus();
+    const outside = (event: PointerEvent) => {
+      if (!list?.parentElement?.contains(event.target as Node)) onClose();
+    };
+    addEventListener("pointerdown", outside);
+    return () => {
+      removeEventListener("pointerdown", outside);
+      if (list?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
+    };
+  }, [onClose]);
+  const key = (event: React.KeyboardEvent) => {
+    if (event.key === "Escape") onClose();
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step === 0 || !ref.current) return;
+    event.preventDefault();
+    const items = [...ref.current.querySelectorAll("button")];
+    const at = items.findIndex((item) => item === document.activeElement);
+    items[(at + step + items.length) % items.length]?.focus();
+  };
+  return (
+    <div ref={ref} className="menu-list" role="menu" tabIndex={-1} onKeyDown={key}>
+      {children}
+    </div>
+  );
+}
+
+function EditRoom({ room, onClose }: { room: RoomView; onClose: () => void }) {
+  const t = useT();
+  const { account } = useApp();
+  const me = useChat((chat) => chat.me.id);
+  const [failure, setFailure] = useState<string | null>(null);
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    const name = String(data.get("name")).normalize("NFC").trim();
+    const topic = String(data.get("topic")).normalize("NFC").trim();
+    account.api.rename(room.id, { name, topic }).then(onClose, (error) => setFailure(errorText(t, error)));
+  };
+  return (
+    <Dialog title={t("room.edit")} onClose={onClose}>
+      <form onSubmit={submit} noValidate key={me}>
+        <Field label={t("create.name")} name="name" defaultValue={room.name ?? ""} required autoFocus />
+        <Field
+          label={t("create.topic")}
+          name="topic"
+          defaultValue={room.topic ?? ""}
+          {...(failure && { error: failure })}
+        />
+        <div className="actions">
+          <button type="submit" className="primary">
+            {t("app.save")}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
