@@ -9,6 +9,7 @@ from kaftalk_protocol.records import Delete, Edit, Join, Reaction
 from kaftalk_roomlog.shards import shard_of
 from kaftalk_testing.delivery_stack import SHARDS, DeliveryStack
 from kaftalk_testing.seeded_rooms import SeededRoom
+from kaftalk_views import generation
 from kaftalk_views.cursors import ReadCursors
 
 FRIEND = UserId("0b0c4a9e-7b1c-4d8e-9f50-00000000000a")
@@ -112,3 +113,11 @@ def _snapshots_written(delivery: DeliveryStack) -> bool:
     return any(
         line.startswith("kaftalk_delivery_snapshots_total") and float(line.split()[1]) > 0 for line in text.splitlines()
     )
+
+
+async def test_all_shards_are_marked_as_made_at_the_start_and_after_flushall(delivery: DeliveryStack) -> None:
+    for _ in range(2):
+        async with asyncio.timeout(20):
+            while not await generation.complete(delivery.redis, SHARDS):
+                await asyncio.sleep(0.05)
+        await delivery.redis.run("FLUSHALL")

@@ -51,10 +51,9 @@ class Adoption:
         self._waiting: dict[str, OwnedRoom] = {}
         self._wake = asyncio.Event()
 
-    @property
-    def pending(self) -> int:
-        """How many rooms are not live yet."""
-        return len(self._waiting)
+    def awaits(self, shard: int) -> bool:
+        """Tell whether a room of a shard is not live yet."""
+        return any(room.shard == shard for room in self._waiting.values())
 
     def want(self, room: OwnedRoom) -> None:
         """Make a room live, or live again from where its view stands."""

@@ -116,7 +116,15 @@ class App:
         )
         cursors = ReadCursors(redis, shards=settings.shards)
         self._cursors = CursorWriter(cursors, self._writer, self._ranges, self._owned)
-        self._generations = Generations(redis, self._rooms, self._adoption, self._views, self._cursors, self._owned)
+        self._generations = Generations(
+            redis,
+            self._rooms,
+            self._adoption,
+            self._views,
+            self._cursors,
+            owned=self._owned,
+            made=self._shards.made,
+        )
         self._janitor = Janitor(
             self._rooms, self._topics, self._snapshot_log, self._writer, clock, drop=self._shards.drop
         )

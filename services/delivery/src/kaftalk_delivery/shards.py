@@ -57,6 +57,10 @@ class Shards:
             for record in await self._tail.poll():
                 self._take(record)
 
+    def made(self, shard: int) -> bool:
+        """Tell whether all rooms of a shard are live here."""
+        return self._tail.has_caught_up(shard) and not self._adoption.awaits(shard)
+
     def drop(self, room: OwnedRoom) -> None:
         """Let go of a room."""
         self._adoption.forget(room)
