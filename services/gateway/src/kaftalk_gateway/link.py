@@ -76,7 +76,7 @@ class Link:
         """Connect, and serve until the connection ends. Trouble is no error: it is tried again."""
         try:
             async with connect(
-                self.url,
+                self.url + PATH,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 additional_headers={HEADER: self._keys.sign("GET", PATH)},
                 compression=None,
@@ -88,7 +88,7 @@ class Link:
             ) as socket:
                 await self._serve(socket)
         except (OSError, TimeoutError, WebSocketException) as error:
-            _log.info("link_down", instance=self.instance, error=repr(error))
+            _log.info("link_down", delivery=self.instance, error=repr(error))
 
     async def _serve(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -101,7 +101,7 @@ class Link:
         try:
             await self._receive(socket)
         except ValueError as error:
-            _log.warning("link_broken", instance=self.instance, error=repr(error))
+            _log.warning("link_broken", delivery=self.instance, error=repr(error))
         finally:
             self._socket = None
             sending.cancel()

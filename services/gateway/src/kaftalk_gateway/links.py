@@ -132,7 +132,7 @@ class Links:
         self._open.add(link)
         metrics.links.set(len(self._open))
         self._memberships.repair_asked.set()
-        _log.info("link_opened", instance=link.instance)
+        _log.info("link_opened", delivery=link.instance)
 
     def link_batch(self, link: Link, events: list[RoomEvent]) -> None:
         """Deliver the events of rooms that this link speaks for."""
@@ -193,7 +193,7 @@ class Links:
         """Drop links that are silent, and ask again for rooms that no owner has told of."""
         for link in list(self._open):
             if now - link.heard_at > SILENT_S:
-                _log.warning("link_silent", instance=link.instance)
+                _log.warning("link_silent", delivery=link.instance)
                 link.drop()
         held = (FeedState.UNLINKED, FeedState.SUBSCRIBING)
         self._ask(feed for feed in self._hub.feeds.values() if feed.state in held)
