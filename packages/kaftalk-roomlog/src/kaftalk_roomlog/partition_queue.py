@@ -225,7 +225,8 @@ class PartitionQueue:
         return resolved
 
     def abandon(self) -> list[Resolution]:
-        """Give up everything: the writer stops."""
+        """Give up everything: the writer stops, and a sealed batch may be on its way."""
+        self.lost_contact()
         resolved = self._refused(self._batch, Reason.STOPPED) if self._batch is not None else []
         resolved += [self._give_up(record, Reason.STOPPED, record.resent) for record in self._waiting]
         self._waiting.clear()

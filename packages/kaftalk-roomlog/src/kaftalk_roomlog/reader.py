@@ -245,6 +245,7 @@ class RoomLogReader:
                 await self._place_all()
             except BrokerUnreachable as error:
                 log.warning("no broker to place %d logs: %s", len(self._unplaced), error)
+                await asyncio.sleep(backoff_s)
             except Exception:
                 log.exception("placing logs failed")
             if self._unplaced:

@@ -290,6 +290,9 @@ class RoomLogWriter:
             self._wake_placer.clear()
             try:
                 await self._place()
+            except BrokerUnreachable as error:
+                log.warning("no broker to place %d topics: %s", len(self._unplaced), error)
+                await asyncio.sleep(backoff_s)
             except Exception:
                 log.exception("placing topics failed")
             if self._unplaced:
@@ -305,20 +308,22 @@ class RoomLogWriter:
 
     async def _place(self) -> None:
         missing = {queue.partition.topic for queue in self._unplaced if self._leaders.of(queue.partition) is None}
+        unknown: frozenset[str] = frozenset()
         try:
             unknown = await self._leaders.refresh(missing)
-        except BrokerUnreachable as error:
-            log.warning("no broker to place %d topics: %s", len(missing), error)
-            unknown = frozenset()
-        expiry = asyncio.get_running_loop().time() - self._unsent_timeout_s
+        finally:
+            self._expire(unknown)
+        for queue in [queue for queue in self._unplaced if self._leaders.of(queue.partition) is not None]:
+            self._unplaced.discard(queue)
+            self._route(queue)
+
+    def _expire(self, unknown: frozenset[str]) -> None:
+        queued_before = asyncio.get_running_loop().time() - self._unsent_timeout_s
         for queue in list(self._unplaced):
-            self._resolve(queue.expire(expiry, topic_unknown=queue.partition.topic in unknown))
+            self._resolve(queue.expire(queued_before, topic_unknown=queue.partition.topic in unknown))
             if queue.empty:
                 self._unplaced.discard(queue)
                 self._moving.discard(queue)
-            elif self._leaders.of(queue.partition) is not None:
-                self._unplaced.discard(queue)
-                self._route(queue)
 
 
 def _set_once(future: "asyncio.Future[Appended | AppendError]", result: Appended | AppendError) -> None:
