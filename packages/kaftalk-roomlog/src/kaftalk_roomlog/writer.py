@@ -35,6 +35,7 @@ ACKS_TIMEOUT_MS = 5_000
 RETRY_S = 0.03
 PLACE_BACKOFF_S = (0.02, 1.0)
 QUEUES_MAX = 50_000
+PRODUCER_ID_TIMEOUT_S = 10.0
 
 
 @dataclass(slots=True)
@@ -92,12 +93,16 @@ class RoomLogWriter:
         self.counts = WriterCounts()
 
     async def start(self) -> None:
-        """Connect to Kafka.
+        """Connect to Kafka, ready to append.
 
         Raises:
             KafkaUnreachable: no broker answered.
         """
         await self._wire.start()
+        try:
+            await self.producer_id()
+        except BrokerUnreachable as error:
+            log.warning("started without a producer id: %s", error)
         self._placer = asyncio.create_task(self._place_forever(), name="roomlog-writer")
         self._accepting = True
 
@@ -228,17 +233,25 @@ class RoomLogWriter:
         """Return the producer id for partitions that have none.
 
         Raises:
-            BrokerUnreachable: no broker gave one.
+            BrokerUnreachable: no broker gave one in time.
         """
         async with self._producer_lock:
-            if self._producer is None:
-                request = InitProducerIdRequest(None, 0x7FFFFFFF)  # type: ignore[arg-type]
-                answer = await self._wire.ask_any(request)
-                if answer.error_code:
-                    raise BrokerUnreachable(f"no producer id: error {answer.error_code}")
-                self._producer = ProducerId(answer.producer_id, answer.producer_epoch)
-                self.counts.producer_ids += 1
+            try:
+                async with asyncio.timeout(PRODUCER_ID_TIMEOUT_S):
+                    while self._producer is None:
+                        self._producer = await self._new_producer_id()
+            except TimeoutError as error:
+                raise BrokerUnreachable("no producer id in time") from error
             return self._producer
+
+    async def _new_producer_id(self) -> ProducerId | None:
+        answer = await self._wire.ask_any(InitProducerIdRequest(None, 0x7FFFFFFF))  # type: ignore[arg-type]
+        if answer.error_code:
+            # For a moment after its start a broker has none to give (14, COORDINATOR_LOAD_IN_PROGRESS).
+            await asyncio.sleep(RETRY_S)
+            return None
+        self.counts.producer_ids += 1
+        return ProducerId(answer.producer_id, answer.producer_epoch)
 
     def settled(self, queue: PartitionQueue, outcome: Fate, resolved: list[Resolution]) -> None:
         """Take a queue back after an answer."""
