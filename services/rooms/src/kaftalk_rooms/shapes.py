@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from kaftalk_protocol.client_frames import MessageFields, Seq
 from kaftalk_protocol.records import HistoryPolicy, Role
@@ -37,12 +37,19 @@ def _long_enough(text: str) -> str:
     return text
 
 
+def _text_only(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a time in text (RFC 3339)")
+    return value
+
+
 Username = Annotated[str, AfterValidator(_username), Field(json_schema_extra={"pattern": "^[a-z0-9._-]{3,32}$"})]
 Password = Annotated[str, Field(min_length=1, max_length=4 * PASSWORD_CHARS_MAX), AfterValidator(_nfc_password)]
 NewPassword = Annotated[
     str, StringConstraints(max_length=4 * PASSWORD_CHARS_MAX), AfterValidator(_nfc_password),
     AfterValidator(_long_enough), Field(json_schema_extra={"minLength": 8, "maxLength": 256}),
 ]  # fmt: skip
+Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
 UserIds = Annotated[list[Uuid], Field(max_length=100)]
 
@@ -143,7 +150,7 @@ PLAIN_INVITE = NewInvite()
 class Mute(_Asked):
     """Until when a room does not alert."""
 
-    until: AwareDatetime | Literal["forever"] | None
+    until: Moment | Literal["forever"] | None
 
 
 class NewMessage(MessageFields):
