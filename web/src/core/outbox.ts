@@ -83,7 +83,8 @@ export function due(box: Outbox, now: number): [Outbox, Entry[]] {
   const oldest: Record<RoomId, number> = {};
   const stopped = new Set<RoomId>();
   for (const entry of unanswered(box)) {
-    const first = (oldest[entry.room] ??= entry.n);
+    const first = oldest[entry.room] ?? entry.n;
+    oldest[entry.room] = first;
     if (flight[entry.id] !== undefined || stopped.has(entry.room)) continue;
     if (free <= 0 || entry.n > first + WINDOW) {
       stopped.add(entry.room);

@@ -179,23 +179,27 @@ export class ChatSession {
   #perform(effect: Effect): void {
     switch (effect.kind) {
       case "flush":
-        return void this.#flush();
+        void this.#flush();
+        break;
       case "list":
-        return void this.#once("list", async () => {
+        void this.#once("list", async () => {
           await pause(LIST_PAUSE_MS);
-          await this.#list();
+          await this.#keepTrying(() => this.#list());
         });
+        break;
       case "fill":
-        return void this.#fill(effect.room);
+        void this.#fill(effect.room);
+        break;
       case "load":
         if (effect.room === this.#open || this.chat.value.timelines[effect.room])
           void this.#load(effect.room);
-        return;
+        break;
       case "members":
         if (effect.room === this.#open) void this.#members(effect.room);
-        return;
+        break;
       case "removed":
-        return this.ports.removed(effect.room, effect.reason);
+        this.ports.removed(effect.room, effect.reason);
+        break;
     }
   }
 

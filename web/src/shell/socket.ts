@@ -67,24 +67,30 @@ export class Socket {
   #perform(effect: ConnectionEffect): void {
     switch (effect.kind) {
       case "get_ticket":
-        return void this.#getTicket();
+        void this.#getTicket();
+        break;
       case "open":
-        return this.#open();
+        this.#open();
+        break;
       case "greet":
-        return this.#greet(effect.ticket);
+        this.#greet(effect.ticket);
+        break;
       case "ping":
-        return this.#write({ t: "ping", id: uuid() });
+        this.#write({ t: "ping", id: uuid() });
+        break;
       case "timer":
         clearTimeout(this.#timer);
         if (effect.ms !== null) this.#timer = setTimeout(() => this.#step({ kind: "timeout" }), effect.ms);
-        return;
+        break;
       case "close":
-        return this.#close();
+        this.#close();
+        break;
       case "new_stream":
         this.#stream = this.ports.renewStream();
-        return;
+        break;
       case "sign_out":
-        return this.ports.signedOut();
+        this.ports.signedOut();
+        break;
     }
   }
 

@@ -49,6 +49,7 @@ export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
         className="log"
         role="log"
         aria-label={t("log.label", { name })}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
         tabIndex={0}
         onScroll={scroll.onScroll}
         onKeyDown={(event) => moveFocus(event, scroll.frame)}

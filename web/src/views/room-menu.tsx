@@ -84,7 +84,7 @@ function MenuList({ onClose, children }: { onClose: () => void; children: React.
     if (step === 0 || !ref.current) return;
     event.preventDefault();
     const items = [...ref.current.querySelectorAll("button")];
-    const at = items.findIndex((item) => item === document.activeElement);
+    const at = items.indexOf(document.activeElement as HTMLButtonElement);
     items[(at + step + items.length) % items.length]?.focus();
   };
   return (
