@@ -1,0 +1,58 @@
+"""The published description of the REST API: as committed, and true of the running service (Schemathesis)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+from kaftalk_rooms.api import build_api
+from kaftalk_rooms.openapi import render
+from kaftalk_testing.stack import Stack
+from kaftalk_testing.tools import repository
+
+PASSWORD = "correct-horse-battery-1"
+SCHEMA = schemathesis.openapi.from_dict(build_api().openapi())
+# What JSON Schema cannot say (a cursor that was given out, a seq up to the head, text or media) is refused with 422.
+SCHEMA.config.checks.positive_data_acceptance.expected_statuses = [
+    "2xx", "401", "403", "404", "409", "410", "412", "413", "422", "429",
+]  # fmt: skip
+SCHEMA.config.checks.negative_data_rejection.expected_statuses = [
+    "400", "401", "403", "404", "405", "409", "413", "415", "422", "429",
+]  # fmt: skip
+# They would end the session that all cases use; the access matrix asks them.
+ENDING = ("delete_me", "logout", "end_session", "change_password")
+
+
+def test_the_committed_description_is_that_of_the_code() -> None:
+    committed: Path = repository() / "docs" / "openapi.json"
+    assert committed.read_text() == render(), "run: python -m kaftalk_rooms.openapi > docs/openapi.json"
+
+
+def test_every_operation_has_a_name_and_declares_its_errors() -> None:
+    described = build_api().openapi()
+    operations = [operation for methods in described["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(set(names)) == len(names)
+    for operation in operations:
+        for status, answer in operation["responses"].items():
+            assert status < "400" or "application/problem+json" in answer["content"], operation["operationId"]
+
+
+@pytest.fixture(scope="module")
+def token(stack: Stack) -> Iterator[str]:
+    with httpx.Client(base_url=f"{stack.url}/api/v1", timeout=20) as http:
+        body = {"username": "schemathesis", "password": PASSWORD}
+        http.post("/auth/register", json=body)
+        login = http.post("/auth/login", json=body)
+        login.raise_for_status()
+        yield login.json()["access_token"]
+
+
+@pytest.mark.slow
+@SCHEMA.exclude(operation_id=list(ENDING)).parametrize()
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_service_keeps_to_its_description(case: schemathesis.Case, stack: Stack, token: str) -> None:
+    case.call_and_validate(base_url=stack.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
