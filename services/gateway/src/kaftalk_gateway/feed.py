@@ -99,6 +99,7 @@ class Feed:
         if head.epoch > self.epoch:
             return False
         self.seen = max(self.seen, shown)
+        self.waiting.clear()
         self._settle()
         return True
 
@@ -124,6 +125,9 @@ class Feed:
         if self.last is None or event.seq <= self.last or event.epoch < self.epoch:
             return None
         self.seen = max(self.seen, event.seq)
+        if self.state in (FeedState.UNLINKED, FeedState.SUBSCRIBING):
+            # The owner's answer tells how far the log is by then; this is pulled with the rest.
+            return None
         if self.state is FeedState.LIVE and self._follows(event):
             return self._append(event)
         if len(self.waiting) < WAITING_MAX:

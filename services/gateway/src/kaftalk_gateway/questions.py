@@ -83,6 +83,8 @@ class Questions:
 
     async def _page(self, connection: Connection, frame: History) -> None:
         room = RoomId(frame.room)
+        if room not in connection.rooms and (refused := await self._rooms.refusal(room, connection.user)) is not None:
+            raise refused
         written = connection.appended.get(room)
         if written is not None:
             await self._views.wait_applied(room, written)

@@ -29,7 +29,7 @@ class Bucket:
     def wait_ms(self, rate: Rate, now: float) -> int:
         """Tell how long until one more event conforms, in milliseconds, rounded up; 0 if it does now."""
         ahead = self.arrival - now - (rate.burst - 1) / rate.per_s
-        return math.ceil(ahead * 1000) if ahead > 1e-6 else 0
+        return math.ceil(ahead * 1000 - 1e-6) if ahead > 1e-6 else 0
 
     def spend(self, rate: Rate, now: float, count: int) -> None:
         """Count events that were let through, conforming or not."""

@@ -193,7 +193,7 @@ class Endpoint:
     def _in_room(self, connection: Connection, frame: Send | Edit | Delete | React | History | Read | Typing) -> None:
         if frame.room not in connection.rooms:
             if isinstance(frame, History):
-                # The rights are looked up with the page; a stranger is refused there.
+                # The rights are looked up with the page: who has just joined may read already.
                 self._questions.history(connection, frame)
                 return
             self._questions.foreign(connection, RoomId(frame.room), getattr(frame, "id", None))
