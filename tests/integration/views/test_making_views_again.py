@@ -180,6 +180,16 @@ async def test_what_is_projected_while_annotations_are_made_is_in_them(
     assert page["items"][-1]["seq"] == 27
 
 
+async def test_a_log_without_its_beginning_can_still_be_read(
+    history: RoomHistory, log: LogTwin, lost: RoomTwin
+) -> None:
+    """Repeats among what is left stay hidden, and deleted text stays deleted."""
+    lost.log.cut(lost.placement.topic, 15)
+    page = await history.page(lost.placement.room, ANN)
+    assert [item["seq"] for item in page["items"]] == [15, 16, 17, 18, 19, 20]
+    assert (page["from"], page["to"], page["has_before"]) == (14, 23, False)
+
+
 async def test_many_rooms_come_back_at_once(
     redis: Redis, views: RoomViews, catch_up: CatchUp, new_room: NewRoom
 ) -> None:

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 
 from kaftalk_protocol.ids import RoomId
-from kaftalk_protocol.records import AnyRecord, Edit, encode
+from kaftalk_protocol.records import AnyRecord, Edit, Kick, Room, Unknown, encode
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_protocol.topics import Placement
 from kaftalk_testing.room_logs import ANN, BOB, CYD, LOGS, ROOM, START_MS, message
 from kaftalk_views import placements, snapshots
 from kaftalk_views.annotations import Overlay, blank
+from kaftalk_views.retained import retained_from
 
 
 @given(records=LOGS)
@@ -69,3 +70,15 @@ def test_a_placement_is_read_as_it_was_written(status: str) -> None:
 @pytest.mark.parametrize("value", [None, b"", b"[]", b"{}", b"\xff"])
 def test_what_is_no_placement_is_none(value: bytes | None) -> None:
     assert placements.decode(ROOM.encode(), value) is None
+
+
+def test_without_the_beginning_of_a_log_only_repeats_are_certain() -> None:
+    room = Room(by=ANN, kind="public", name="tea", members={ANN: "owner"})
+    state = RoomState(ROOM)
+    for seq, record in enumerate([room, message(ANN, 1), message(ANN, 2)]):
+        state.apply(seq, START_MS, record)
+    retained = retained_from(state, 10)
+    said: list[AnyRecord] = [message(BOB, 1), message(BOB, 1), Kick(user=BOB, by=CYD), message(ANN, 2), Unknown(k="x")]
+    reasons = [retained.apply(10 + at, START_MS, record).reason for at, record in enumerate(said)]
+    assert reasons == [None, "duplicate", None, None, "invalid"]
+    assert (retained.applied_seq, retained.shown_seq) == (14, 13)

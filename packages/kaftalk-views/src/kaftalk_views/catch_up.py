@@ -39,9 +39,7 @@ class CatchUp:
     async def project_to(self, placement: Placement, seq: int) -> RoomState:
         """Move a view to `seq` or beyond, together with whoever else does; give the state found or reached."""
         for _ in range(CONFLICTS_MAX):
-            state = await self._standing(placement)
-            if state is None:
-                return await self.rebuild_room(placement, None)
+            state = await self._standing(placement) or await self.rebuild_room(placement, None)
             if state.epoch == placement.epoch and state.applied_seq >= seq:
                 return state
             await self._step(placement, state, seq)

@@ -17,6 +17,7 @@ from kaftalk_views.compare_and_set import DONE, compare_and_set, converge
 from kaftalk_views.errors import HistoryUnavailable, NotesMissing, ViewUnavailable
 from kaftalk_views.log_range import LogRange, chunks
 from kaftalk_views.projection import Projection, fold
+from kaftalk_views.retained import retained_from
 from kaftalk_views.room_views import Facts, RoomViews
 from kaftalk_views.view_fields import Command
 
@@ -134,7 +135,11 @@ class _Making:
             async for records in chunks(self._log, self._placement, first, seq):
                 await self._write(fold(self._state, self._placement, records, shard=0))
         except OutOfRange as error:
-            raise HistoryUnavailable(self._placement.room) from error
+            start = self._placement.seq(error.start)
+            if start <= first:
+                raise HistoryUnavailable(self._placement.room) from error
+            self._state = retained_from(await self._views.load(self._placement.room), start)
+            await self._fold_to(seq)
 
     async def _write(self, projection: Projection) -> None:
         commands = [self._aside(command) for command in projection.commands if self._is_note(command)]

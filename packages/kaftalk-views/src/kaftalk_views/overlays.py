@@ -10,13 +10,24 @@ import orjson
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.records import Message
+from kaftalk_runtime.redis_client import Script
 from kaftalk_views.annotations import Overlay, media_field, media_status
 from kaftalk_views.errors import HistoryUnavailable, ViewUnknown
 from kaftalk_views.projection import Shown
 from kaftalk_views.room_views import Facts, RoomViews, facts_of, facts_read
-from kaftalk_views.view_fields import Command
 
 HASHES_A_READ = 1_000
+
+# All of one moment, and only the reactions that there are: most messages have none.
+_OVERLAYS = Script("""
+local count, notes, said = tonumber(ARGV[1]), {}, {}
+for i = 1, count do notes[i] = redis.call('HGET', KEYS[1], ARGV[1 + i]) end
+for i = 2, #KEYS do
+  local reactions = redis.call('HGETALL', KEYS[i])
+  if #reactions > 0 then said[#said + 1] = {i - 2, reactions} end
+end
+return {redis.call(unpack(ARGV, count + 2)), notes, said}
+""")
 
 
 class Overlays(NamedTuple):
@@ -35,25 +46,25 @@ class Overlays(NamedTuple):
 
 
 async def read_overlays(views: RoomViews, room: RoomId, items: Sequence[Shown], *, epoch: int) -> Overlays:
-    """Read the overlays of those items that are messages, in one transaction with where the view stands.
+    """Read the overlays of those items that are messages, in one step with where the view stands.
 
     Raises ViewUnknown; HistoryUnavailable if the room has another epoch by now; RedisAway.
     """
     messages = [one for one in items if isinstance(one.record, Message)]
+    seqs = [one.seq for one in messages]
     media = [part["id"] for one in messages for part in _media(one) if "id" in part]
-    fields = [*(str(one.seq) for one in messages), *map(media_field, media)]
-    reactions: list[Command] = [("HGETALL", redis_keys.room_reactions(room, one.seq)) for one in messages]
-    notes: list[Command] = [("HMGET", redis_keys.room_notes(room), *fields)] if fields else []
-    replies = await views.redis.transaction([facts_read(room), *notes, *reactions])
-    facts = facts_of(room, replies[0])
+    fields = [*map(str, seqs), *map(media_field, media)]
+    keys = [redis_keys.room_notes(room), *(redis_keys.room_reactions(room, seq) for seq in seqs)]
+    stood, notes, said = await views.redis.eval(_OVERLAYS, keys, [len(fields), *fields, *facts_read(room)])
+    facts = facts_of(room, stood)
     if facts is None:
         raise ViewUnknown(room)
     if facts.head.epoch != epoch:
         raise HistoryUnavailable(room)
-    found = replies[1] if fields else []
-    seqs = [one.seq for one in messages]
-    by_seq = {seq: Overlay.read(note, said) for seq, note, said in zip(seqs, found, replies[2:], strict=False)}
-    status = {name: media_status(note) for name, note in zip(media, found[len(seqs) :], strict=True) if note}
+    reactions = {int(at): dict(zip(flat[::2], flat[1::2], strict=True)) for at, flat in said}
+    found = enumerate(zip(seqs, notes, strict=False))
+    by_seq = {seq: Overlay.read(note, reactions.get(at, {})) for at, (seq, note) in found}
+    status = {name: media_status(note) for name, note in zip(media, notes[len(seqs) :], strict=True) if note}
     return Overlays(facts, by_seq, status)
 
 

@@ -165,12 +165,16 @@ def _directory(state: RoomState) -> Command:
 
 
 def _hash(key: str, fields: Mapping[Any, str | None]) -> list[Command]:
+    if not fields:
+        return []
     put = [part for name, value in fields.items() if value is not None for part in (name, value)]
     gone = [name for name, value in fields.items() if value is None]
     return _chunks("HSET", key, put) + _chunks("HDEL", key, gone)
 
 
 def _set(key: str, members: dict[UserId, bool]) -> list[Command]:
+    if not members:
+        return []
     there = [user for user, held in members.items() if held]
     gone = [user for user, held in members.items() if not held]
     return _chunks("SADD", key, there) + _chunks("SREM", key, gone)
