@@ -1,7 +1,7 @@
 """The broker stops, dies, comes back: nothing acknowledged is lost, repeated or out of order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -16,6 +16,8 @@ from kaftalk_roomlog.topics import Topics, TopicSpec
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
 from kaftalk_testing.stack import Stack
+
+MakeRooms = Callable[[int], Awaitable[list[str]]]
 
 
 @asynccontextmanager
@@ -36,7 +38,7 @@ async def read_all(kafka: Kafka, topic: str) -> list[bytes]:
 
 
 async def test_a_stopped_broker_leaves_appends_unknown_and_keeps_the_later_order(
-    kafka: Kafka, broker: Stack, make_rooms
+    kafka: Kafka, broker: Stack, make_rooms: MakeRooms
 ) -> None:
     (topic,) = await make_rooms(1)
     writer = RoomLogWriter(kafka)
@@ -103,7 +105,7 @@ class Load:
 
 
 async def test_a_broker_killed_under_load_costs_no_record_no_repeat_and_no_order(
-    kafka: Kafka, broker: Stack, make_rooms
+    kafka: Kafka, broker: Stack, make_rooms: MakeRooms
 ) -> None:
     load = Load(
         await make_rooms(20), RoomLogWriter(kafka, pending_max=50_000, unsent_timeout_s=60), RoomLogReader(kafka)
@@ -132,7 +134,7 @@ async def test_a_broker_killed_under_load_costs_no_record_no_repeat_and_no_order
 
 
 async def test_stopping_while_kafka_is_away_ends_in_time_and_says_what_it_knows(
-    kafka: Kafka, broker: Stack, make_rooms
+    kafka: Kafka, broker: Stack, make_rooms: MakeRooms
 ) -> None:
     topic, other = await make_rooms(2)
     writer = RoomLogWriter(kafka)
@@ -151,7 +153,7 @@ async def test_stopping_while_kafka_is_away_ends_in_time_and_says_what_it_knows(
 
 
 async def test_a_broker_that_is_down_leaves_reads_unavailable_and_starts_refused(
-    kafka: Kafka, broker: Stack, make_rooms
+    kafka: Kafka, broker: Stack, make_rooms: MakeRooms
 ) -> None:
     (topic,) = await make_rooms(1)
     ranges = RoomLogRange(kafka, timeout_s=1.0)
@@ -167,7 +169,7 @@ async def test_a_broker_that_is_down_leaves_reads_unavailable_and_starts_refused
 
 
 async def test_records_that_were_never_sent_are_refused_in_time_while_kafka_is_down(
-    kafka: Kafka, broker: Stack, make_rooms
+    kafka: Kafka, broker: Stack, make_rooms: MakeRooms
 ) -> None:
     (topic,) = await make_rooms(1)
     writer = RoomLogWriter(kafka, unsent_timeout_s=0.5)
@@ -205,6 +207,7 @@ async def test_shards_go_to_whoever_lives(kafka: Kafka) -> None:
     assert second.healthy
     await first.stop()
     assert await owned_by(second, 8) == frozenset(range(8))
+    assert second._task
     second._task.cancel()
     await asyncio.sleep(0.01)
     assert not second.healthy

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -9,10 +10,13 @@ from kaftalk_roomlog.errors import OutOfRange, UnknownTopic
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.snapshots import SnapshotLog
 from kaftalk_roomlog.topics import Topics, TopicSpec
+from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.kafka import Kafka
 
+MakeRooms = Callable[[int], Awaitable[list[str]]]
 
-async def filled(writer, make_rooms, count: int, size: int = 10) -> str:
+
+async def filled(writer: RoomLogWriter, make_rooms: MakeRooms, count: int, size: int = 10) -> str:
     (topic,) = await make_rooms(1)
     done: list[object] = []
     for n in range(count):
@@ -22,19 +26,21 @@ async def filled(writer, make_rooms, count: int, size: int = 10) -> str:
     return str(topic)
 
 
-async def test_any_range_is_read_exactly(writer, ranges, make_rooms) -> None:
+async def test_any_range_is_read_exactly(writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms) -> None:
     topic = await filled(writer, make_rooms, 100)
     for start, stop in ((0, 100), (0, 1), (99, 100), (37, 61), (50, 50)):
         assert [record.offset for record in await ranges.read(topic, start, stop)] == list(range(start, stop))
 
 
-async def test_a_range_ends_early_only_where_the_bytes_end(writer, ranges, make_rooms) -> None:
+async def test_a_range_ends_early_only_where_the_bytes_end(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     topic = await filled(writer, make_rooms, 100, size=1_000)
     assert 5 <= len(await ranges.read(topic, 0, 100, bytes_max=10_000)) <= 10
     assert len(await ranges.read(topic, 0, 100, bytes_max=1)) == 1
 
 
-async def test_bounds_of_one_and_of_many(writer, ranges, make_rooms) -> None:
+async def test_bounds_of_one_and_of_many(writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms) -> None:
     topic = await filled(writer, make_rooms, 7)
     empty, *_ = await make_rooms(1)
     assert await ranges.bounds(topic) == (0, 7)
@@ -43,7 +49,9 @@ async def test_bounds_of_one_and_of_many(writer, ranges, make_rooms) -> None:
     assert await ranges.end_offsets([]) == {}
 
 
-async def test_what_is_not_in_the_log_is_said_with_its_bounds(writer, ranges, make_rooms) -> None:
+async def test_what_is_not_in_the_log_is_said_with_its_bounds(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     topic = await filled(writer, make_rooms, 7)
     for start, stop in ((5, 9), (20, 30)):
         with pytest.raises(OutOfRange) as error:
@@ -61,7 +69,9 @@ async def test_an_unknown_topic_is_said_at_once(ranges: RoomLogRange) -> None:
         await ranges.partitions(name)
 
 
-async def test_the_record_at_a_time_is_found(writer, ranges, make_rooms) -> None:
+async def test_the_record_at_a_time_is_found(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     (topic,) = await make_rooms(1)
     times = []
     for n in range(3):
@@ -73,26 +83,32 @@ async def test_the_record_at_a_time_is_found(writer, ranges, make_rooms) -> None
 
 
 @pytest.mark.parametrize(("before", "floor"), [(700, 0), (700, 650), (300, 10), (1, 0), (0, 0)])
-async def test_a_walk_back_meets_every_record_once_newest_first(writer, ranges, make_rooms, before, floor) -> None:
+async def test_a_walk_back_meets_every_record_once_newest_first(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms, before: int, floor: int
+) -> None:
     topic = await filled(writer, make_rooms, 700)
     chunks = [[record.offset for record in chunk] async for chunk in ranges.walk_back(topic, before, floor=floor)]
     assert [offset for chunk in reversed(chunks) for offset in chunk] == list(range(floor, before))
 
 
-async def test_a_walk_forward_meets_every_record_once(writer, ranges, make_rooms) -> None:
+async def test_a_walk_forward_meets_every_record_once(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     topic = await filled(writer, make_rooms, 700)
     chunks = [[record.offset for record in chunk] async for chunk in ranges.walk_forward(topic, 5, stop=700)]
     assert [offset for chunk in chunks for offset in chunk] == list(range(5, 700))
 
 
-async def test_many_reads_at_once_share_few_connections(writer, ranges, make_rooms) -> None:
+async def test_many_reads_at_once_share_few_connections(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     topic = await filled(writer, make_rooms, 50)
     found = await asyncio.gather(*(ranges.read(topic, n, n + 1) for n in range(50)))
     assert [records[0].offset for records in found] == list(range(50))
     assert len({group for _, group in ranges._wire._client._conns} - {"any"}) <= 4
 
 
-async def test_large_records_are_read_whole(writer, ranges, make_rooms) -> None:
+async def test_large_records_are_read_whole(writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms) -> None:
     (topic,) = await make_rooms(1)
     for n in range(5):
         await writer.append(topic, bytes([65 + n]) * 120_000)

@@ -2,25 +2,33 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from kaftalk_roomlog.cluster import Wire
 from kaftalk_roomlog.fetch_session import SessionFetchRequest
-from kaftalk_roomlog.reader import INTAKE, LogBatch, RoomLogReader, Trouble
-from kaftalk_roomlog.records import Partition
+from kaftalk_roomlog.reader import INTAKE, LogBatch, LogTrouble, RoomLogReader, Trouble
+from kaftalk_roomlog.records import LogRecord, Partition
 from kaftalk_roomlog.tail import TailReader
 from kaftalk_roomlog.topics import Topics, TopicSpec
+from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.kafka import Kafka
+
+AwaitTrouble = Callable[[RoomLogReader], Awaitable[LogTrouble]]
+Collect = Callable[[RoomLogReader, int], Awaitable[dict[str, list[LogRecord]]]]
+MakeRooms = Callable[[int], Awaitable[list[str]]]
 
 FINAL_EPOCH = -1
 
 
-def offsets(records) -> list[int]:
+def offsets(records: list[LogRecord]) -> list[int]:
     return [record.offset for record in records]
 
 
-async def test_rooms_of_many_shards_are_followed_from_their_offsets(writer, reader, collect, make_rooms) -> None:
+async def test_rooms_of_many_shards_are_followed_from_their_offsets(
+    writer: RoomLogWriter, reader: RoomLogReader, collect: Collect, make_rooms: MakeRooms
+) -> None:
     rooms = await make_rooms(40)
     for topic in rooms:
         await writer.append(topic, b"before")
@@ -35,7 +43,9 @@ async def test_rooms_of_many_shards_are_followed_from_their_offsets(writer, read
     assert all(offsets(records) == [2] for records in (await collect(reader, 40)).values())
 
 
-async def test_rooms_come_and_go_while_others_are_read_without_loss(writer, reader, collect, make_rooms) -> None:
+async def test_rooms_come_and_go_while_others_are_read_without_loss(
+    writer: RoomLogWriter, reader: RoomLogReader, collect: Collect, make_rooms: MakeRooms
+) -> None:
     steady, *moving = await make_rooms(6)
     reader.add(steady, 0, shard=0)
     got: list[int] = []
@@ -47,13 +57,15 @@ async def test_rooms_come_and_go_while_others_are_read_without_loss(writer, read
             reader.remove(topic)
         await writer.append(steady, b"%d" % n)
         for news in await reader.poll(0.05):
-            got += offsets(news.records) if news.topic == steady else []
+            got += offsets(news.records) if isinstance(news, LogBatch) and news.topic == steady else []
     while len(got) < 60:
         got += offsets((await collect(reader, 1)).get(steady, []))
     assert got == list(range(60))
 
 
-async def test_a_new_room_is_heard_at_once_and_handed_to_its_shards_session(kafka, writer, collect, make_rooms) -> None:
+async def test_a_new_room_is_heard_at_once_and_handed_to_its_shards_session(
+    kafka: Kafka, writer: RoomLogWriter, collect: Collect, make_rooms: MakeRooms
+) -> None:
     old, new = await make_rooms(2)
     reader = RoomLogReader(kafka, wait_ms=3_000)
     await reader.start()
@@ -79,7 +91,9 @@ async def test_a_new_room_is_heard_at_once_and_handed_to_its_shards_session(kafk
     await reader.stop()
 
 
-async def test_adding_again_changes_nothing_and_removing_drops_what_was_fetched(writer, reader, make_rooms) -> None:
+async def test_adding_again_changes_nothing_and_removing_drops_what_was_fetched(
+    writer: RoomLogWriter, reader: RoomLogReader, make_rooms: MakeRooms
+) -> None:
     kept, dropped = await make_rooms(2)
     for topic in (kept, dropped):
         await writer.append(topic, b"x")
@@ -93,7 +107,9 @@ async def test_adding_again_changes_nothing_and_removing_drops_what_was_fetched(
     assert reader.position(dropped) is None
 
 
-async def test_a_room_added_again_further_back_is_read_from_there(writer, reader, collect, make_rooms) -> None:
+async def test_a_room_added_again_further_back_is_read_from_there(
+    writer: RoomLogWriter, reader: RoomLogReader, collect: Collect, make_rooms: MakeRooms
+) -> None:
     (topic,) = await make_rooms(1)
     for n in range(10):
         await writer.append(topic, b"%d" % n)
@@ -107,7 +123,7 @@ async def test_a_room_added_again_further_back_is_read_from_there(writer, reader
 
 @pytest.mark.parametrize("closed", [True, False])
 async def test_a_session_that_the_broker_dropped_or_disputes_begins_again(
-    kafka: Kafka, writer, reader, collect, make_rooms, closed: bool
+    kafka: Kafka, writer: RoomLogWriter, reader: RoomLogReader, collect: Collect, make_rooms: MakeRooms, closed: bool
 ) -> None:
     """Close it unseen (FETCH_SESSION_ID_NOT_FOUND), or use up an epoch (INVALID_FETCH_SESSION_EPOCH)."""
     rooms = await make_rooms(5)
@@ -132,7 +148,7 @@ async def test_a_session_that_the_broker_dropped_or_disputes_begins_again(
 
 
 async def test_an_offset_out_of_range_is_told_with_the_bounds(
-    writer, reader, await_trouble, collect, make_rooms
+    writer: RoomLogWriter, reader: RoomLogReader, await_trouble: AwaitTrouble, collect: Collect, make_rooms: MakeRooms
 ) -> None:
     bad, good = await make_rooms(2)
     for topic in (bad, good):
@@ -150,14 +166,14 @@ async def test_an_offset_out_of_range_is_told_with_the_bounds(
 
 
 async def test_an_unknown_topic_is_told_after_a_while_and_hurts_no_other(
-    reader, writer, await_trouble, make_rooms
+    reader: RoomLogReader, writer: RoomLogWriter, await_trouble: AwaitTrouble, make_rooms: MakeRooms
 ) -> None:
     (good,) = await make_rooms(1)
     missing = f"room.{uuid.uuid4()}.0"
     reader.add(missing, 0, shard=0)
     reader.add(good, 0, shard=0)
     await writer.append(good, b"x")
-    heard = []
+    heard: list[LogBatch] = []
     while not heard:
         heard = [news for news in await reader.poll() if isinstance(news, LogBatch)]
     assert heard[0].topic == good
@@ -165,7 +181,9 @@ async def test_an_unknown_topic_is_told_after_a_while_and_hurts_no_other(
     assert (trouble.topic, trouble.kind) == (missing, Trouble.UNKNOWN_TOPIC)
 
 
-async def test_a_topic_that_is_made_while_it_is_awaited_is_read(reader, writer, collect, topics: Topics) -> None:
+async def test_a_topic_that_is_made_while_it_is_awaited_is_read(
+    reader: RoomLogReader, writer: RoomLogWriter, collect: Collect, topics: Topics
+) -> None:
     topic = f"room.{uuid.uuid4()}.0"
     reader.add(topic, 0, shard=0, intake=True)
     await asyncio.sleep(0.1)
@@ -175,7 +193,12 @@ async def test_a_topic_that_is_made_while_it_is_awaited_is_read(reader, writer, 
 
 
 async def test_a_deleted_topic_is_told_and_hurts_no_other(
-    reader, writer, collect, await_trouble, topics, make_rooms
+    reader: RoomLogReader,
+    writer: RoomLogWriter,
+    collect: Collect,
+    await_trouble: AwaitTrouble,
+    topics: Topics,
+    make_rooms: MakeRooms,
 ) -> None:
     gone, good = await make_rooms(2)
     for topic in (gone, good):
@@ -189,7 +212,9 @@ async def test_a_deleted_topic_is_told_and_hurts_no_other(
     assert offsets((await collect(reader, 1))[good]) == [1]
 
 
-async def test_a_leader_that_is_not_the_leader_any_more_is_looked_up(reader, writer, collect, make_rooms) -> None:
+async def test_a_leader_that_is_not_the_leader_any_more_is_looked_up(
+    reader: RoomLogReader, writer: RoomLogWriter, collect: Collect, make_rooms: MakeRooms
+) -> None:
     (topic,) = await make_rooms(1)
     reader._leaders._topics[topic] = (12_345,)
     writer._leaders._topics[topic] = (12_345,)
@@ -198,7 +223,9 @@ async def test_a_leader_that_is_not_the_leader_any_more_is_looked_up(reader, wri
     assert offsets((await collect(reader, 1))[topic]) == [0]
 
 
-async def test_what_is_not_polled_stops_the_fetching(kafka: Kafka, writer, collect, make_rooms, monkeypatch) -> None:
+async def test_what_is_not_polled_stops_the_fetching(
+    kafka: Kafka, writer: RoomLogWriter, collect: Collect, make_rooms: MakeRooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("kaftalk_roomlog.reader.BUFFER_BYTES_MAX", 500_000)
     (topic,) = await make_rooms(1)
     reader = RoomLogReader(kafka)
@@ -214,7 +241,12 @@ async def test_what_is_not_polled_stops_the_fetching(kafka: Kafka, writer, colle
 
 
 async def test_batches_larger_than_a_partitions_share_are_read(
-    reader, writer, kafka, topics, collect, monkeypatch
+    reader: RoomLogReader,
+    writer: RoomLogWriter,
+    kafka: Kafka,
+    topics: Topics,
+    collect: Collect,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("kaftalk_roomlog.fetch_session.PARTITION_BYTES_MAX", 10_000)
     rooms = [f"room.{uuid.uuid4()}.0" for _ in range(3)]
@@ -231,13 +263,16 @@ async def test_a_background_task_that_died_shows(kafka: Kafka) -> None:
     reader = RoomLogReader(kafka)
     await reader.start()
     assert reader.healthy
+    assert reader._placer
     reader._placer.cancel()
     await asyncio.sleep(0.01)
     assert not reader.healthy
     await reader.stop()
 
 
-async def test_a_tail_reads_all_partitions_from_the_start_and_then_what_comes(kafka, topics, writer) -> None:
+async def test_a_tail_reads_all_partitions_from_the_start_and_then_what_comes(
+    kafka: Kafka, topics: Topics, writer: RoomLogWriter
+) -> None:
     name = f"system.{uuid.uuid4()}"
     await topics.ensure_system_topics([TopicSpec(name, partitions=4, compacted=True)])
     for n in range(30):
@@ -266,7 +301,7 @@ async def test_a_tail_reads_all_partitions_from_the_start_and_then_what_comes(ka
     await tail.stop()
 
 
-async def test_a_tail_of_nothing_has_caught_up(kafka, topics) -> None:
+async def test_a_tail_of_nothing_has_caught_up(kafka: Kafka, topics: Topics) -> None:
     name = f"system.{uuid.uuid4()}"
     await topics.ensure_system_topics([TopicSpec(name, partitions=2, compacted=True)])
     tail = TailReader(kafka, name)

@@ -2,6 +2,8 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiokafka.protocol.metadata import MetadataRequest
@@ -16,12 +18,16 @@ from kaftalk_roomlog.topics import SAFE_SETTINGS, Topics, TopicSpec
 from kaftalk_roomlog.writer import RECORD_BYTES_MAX, RoomLogWriter
 from kaftalk_runtime.kafka import Kafka
 
+MakeRooms = Callable[[int], Awaitable[list[str]]]
+
 
 def fresh(kind: str = "room") -> str:
     return f"{kind}.{uuid.uuid4()}.0"
 
 
-async def test_records_lie_in_the_log_as_they_were_acknowledged(writer, ranges, make_rooms) -> None:
+async def test_records_lie_in_the_log_as_they_were_acknowledged(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     (topic,) = await make_rooms(1)
     acknowledged = [await writer.append(topic, b"%d" % n) for n in range(20)]
     assert [appended.offset for appended in acknowledged] == list(range(20))
@@ -30,7 +36,9 @@ async def test_records_lie_in_the_log_as_they_were_acknowledged(writer, ranges, 
     assert [record.value for record in stored] == [b"%d" % n for n in range(20)]
 
 
-async def test_submitted_records_keep_their_order_in_each_of_many_rooms(writer, ranges, make_rooms) -> None:
+async def test_submitted_records_keep_their_order_in_each_of_many_rooms(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     rooms = await make_rooms(20)
     done: list[Appended | AppendError] = []
     for n in range(30):
@@ -43,7 +51,9 @@ async def test_submitted_records_keep_their_order_in_each_of_many_rooms(writer, 
         assert [record.value for record in await ranges.read(topic, 0, 30)] == [b"%d" % n for n in range(30)]
 
 
-async def test_a_refused_record_does_not_poison_its_room(writer, topics, ranges) -> None:
+async def test_a_refused_record_does_not_poison_its_room(
+    writer: RoomLogWriter, topics: Topics, ranges: RoomLogRange
+) -> None:
     topic = fresh()
     await topics.ensure_system_topics([TopicSpec(topic, record_bytes_max=2_000)])
     assert (await writer.append(topic, b"small")).offset == 0
@@ -55,7 +65,9 @@ async def test_a_refused_record_does_not_poison_its_room(writer, topics, ranges)
     assert [record.value for record in await ranges.read(topic, 0, 2)] == [b"small", b"small again"]
 
 
-async def test_a_large_record_among_small_ones_is_refused_alone(writer, topics, ranges) -> None:
+async def test_a_large_record_among_small_ones_is_refused_alone(
+    writer: RoomLogWriter, topics: Topics, ranges: RoomLogRange
+) -> None:
     topic = fresh()
     await topics.ensure_system_topics([TopicSpec(topic, record_bytes_max=2_000)])
     done: list[Appended | AppendError] = []
@@ -67,7 +79,9 @@ async def test_a_large_record_among_small_ones_is_refused_alone(writer, topics, 
     assert [record.value for record in await ranges.read(topic, 0, 2)] == [b"a", b"c"]
 
 
-async def test_lost_sequence_numbers_cost_one_room_a_new_producer_id_and_no_record(writer, ranges, make_rooms) -> None:
+async def test_lost_sequence_numbers_cost_one_room_a_new_producer_id_and_no_record(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     lost, other = await make_rooms(2)
     for n in range(10):
         await writer.append(lost, b"%d" % n)
@@ -80,7 +94,9 @@ async def test_lost_sequence_numbers_cost_one_room_a_new_producer_id_and_no_reco
     assert [record.value for record in await ranges.read(lost, 0, 11)] == [b"%d" % n for n in range(11)]
 
 
-async def test_numbers_that_the_broker_has_seen_never_give_a_made_up_offset(writer, ranges, make_rooms) -> None:
+async def test_numbers_that_the_broker_has_seen_never_give_a_made_up_offset(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
     """The broker remembers five batches; of older ones it cannot say where they are."""
     (topic,) = await make_rooms(1)
     for n in range(10):
@@ -94,7 +110,7 @@ async def test_numbers_that_the_broker_has_seen_never_give_a_made_up_offset(writ
         assert (await ranges.read(topic, offset, offset + 1))[0].value == b"repeat"
 
 
-async def test_bounds_refuse_at_once_and_definitely(kafka: Kafka, make_rooms) -> None:
+async def test_bounds_refuse_at_once_and_definitely(kafka: Kafka, make_rooms: MakeRooms) -> None:
     (topic,) = await make_rooms(1)
     writer = RoomLogWriter(kafka, pending_max=5)
     await writer.start()
@@ -114,7 +130,9 @@ async def test_bounds_refuse_at_once_and_definitely(kafka: Kafka, make_rooms) ->
     assert refused.value.reason is Reason.STOPPED
 
 
-async def test_a_topic_that_does_not_exist_is_refused_in_time_and_holds_up_no_other(kafka: Kafka, make_rooms) -> None:
+async def test_a_topic_that_does_not_exist_is_refused_in_time_and_holds_up_no_other(
+    kafka: Kafka, make_rooms: MakeRooms
+) -> None:
     (topic,) = await make_rooms(1)
     writer = RoomLogWriter(kafka, unsent_timeout_s=0.5)
     await writer.start()
@@ -128,7 +146,7 @@ async def test_a_topic_that_does_not_exist_is_refused_in_time_and_holds_up_no_ot
     await writer.stop()
 
 
-async def test_records_for_a_topic_that_is_still_being_made_wait_for_it(writer, topics: Topics) -> None:
+async def test_records_for_a_topic_that_is_still_being_made_wait_for_it(writer: RoomLogWriter, topics: Topics) -> None:
     topic = fresh()
     early = [asyncio.create_task(writer.append(topic, b"%d" % n)) for n in range(5)]
     await asyncio.sleep(0.1)
@@ -136,7 +154,9 @@ async def test_records_for_a_topic_that_is_still_being_made_wait_for_it(writer, 
     assert [appended.offset for appended in await asyncio.gather(*early)] == list(range(5))
 
 
-async def test_a_topic_that_is_deleted_ends_its_records_without_a_busy_loop(kafka: Kafka, topics, make_rooms) -> None:
+async def test_a_topic_that_is_deleted_ends_its_records_without_a_busy_loop(
+    kafka: Kafka, topics: Topics, make_rooms: MakeRooms
+) -> None:
     gone, other = await make_rooms(2)
     writer = RoomLogWriter(kafka, unsent_timeout_s=0.5)
     await writer.start()
@@ -149,13 +169,15 @@ async def test_a_topic_that_is_deleted_ends_its_records_without_a_busy_loop(kafk
     await writer.stop()
 
 
-async def test_the_writer_itself_never_creates_a_topic(writer, topics: Topics) -> None:
+async def test_the_writer_itself_never_creates_a_topic(writer: RoomLogWriter, topics: Topics) -> None:
     topic = fresh()
     await writer.prepare([topic])
     assert topic in await topics.create_room_topics([topic])
 
 
-async def test_a_key_decides_the_partition_as_in_kafkas_own_clients(writer, topics: Topics, ranges) -> None:
+async def test_a_key_decides_the_partition_as_in_kafkas_own_clients(
+    writer: RoomLogWriter, topics: Topics, ranges: RoomLogRange
+) -> None:
     topic = fresh("system")
     await topics.ensure_system_topics([TopicSpec(topic, partitions=8, compacted=True)])
     for n in range(10):
@@ -170,6 +192,7 @@ async def test_a_background_task_that_died_shows(kafka: Kafka) -> None:
     assert not writer.healthy
     await writer.start()
     assert writer.healthy
+    assert writer._placer
     writer._placer.cancel()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -183,14 +206,14 @@ async def test_a_background_task_that_died_shows(kafka: Kafka) -> None:
     await other.stop()
 
 
-async def test_a_room_costs_metadata_of_itself_only(writer, make_rooms) -> None:
+async def test_a_room_costs_metadata_of_itself_only(writer: RoomLogWriter, make_rooms: MakeRooms) -> None:
     rooms = await make_rooms(30)
     asked: list[list[str]] = []
     send = writer._wire._client.send
 
-    async def counting(node, request, *, group):
+    async def counting(node: int, request: object, *, group: object) -> Any:
         if isinstance(request, MetadataRequest):
-            asked.append(request._topics)
+            asked.append(request._topics or [])
             assert not request._allow_auto_topic_creation
         return await send(node, request, group=group)
 
@@ -203,12 +226,14 @@ async def test_a_room_costs_metadata_of_itself_only(writer, make_rooms) -> None:
     assert max(map(len, asked)) == 1
 
 
-async def test_every_produce_request_asks_for_all_replicas_and_has_numbers(writer, make_rooms) -> None:
+async def test_every_produce_request_asks_for_all_replicas_and_has_numbers(
+    writer: RoomLogWriter, make_rooms: MakeRooms
+) -> None:
     (topic,) = await make_rooms(1)
     sent: list[object] = []
     send = writer._wire._client.send
 
-    async def keeping(node, request, *, group):
+    async def keeping(node: int, request: object, *, group: object) -> Any:
         sent.append(request)
         return await send(node, request, group=group)
 
@@ -217,10 +242,12 @@ async def test_every_produce_request_asks_for_all_replicas_and_has_numbers(write
     produce = sent[-1]
     assert produce.required_acks == ACKS_ALL  # type: ignore[attr-defined]
     payload = produce._topics[0][1][0][1]  # type: ignore[attr-defined]
-    assert int.from_bytes(payload[43:51], "big") == writer._producer.id
+    assert int.from_bytes(payload[43:51], "big") == (await writer.producer_id()).id
 
 
-async def test_brokers_with_unsafe_settings_are_refused_by_name(topics: Topics, monkeypatch) -> None:
+async def test_brokers_with_unsafe_settings_are_refused_by_name(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await topics.check_brokers()
     monkeypatch.setitem(SAFE_SETTINGS, "log.message.timestamp.type", "CreateTime")
     with pytest.raises(UnsafeBroker, match=r"log\.message\.timestamp\.type=LogAppendTime"):
@@ -234,7 +261,7 @@ async def test_creating_twice_tells_who_was_first(topics: Topics) -> None:
     await topics.delete_topics([topic, fresh()])
 
 
-async def test_stopping_waits_for_what_is_pending(kafka: Kafka, make_rooms, ranges: RoomLogRange) -> None:
+async def test_stopping_waits_for_what_is_pending(kafka: Kafka, make_rooms: MakeRooms, ranges: RoomLogRange) -> None:
     (topic,) = await make_rooms(1)
     writer = RoomLogWriter(kafka)
     await writer.start()

@@ -17,6 +17,7 @@ from kaftalk_roomlog.cluster import Leaders, Wire
 from kaftalk_roomlog.errors import BrokerUnreachable
 from kaftalk_roomlog.fetch_session import FetchSession
 from kaftalk_roomlog.offsets import EARLIEST, LATEST, list_offsets
+from kaftalk_roomlog.placing import place_forever
 from kaftalk_roomlog.records import LogRecord, Partition, Undecodable, decode
 from kaftalk_runtime.kafka import Kafka
 
@@ -27,7 +28,6 @@ SHARD_WAIT_MS = 1_000
 INTAKE_WAIT_MS = 20
 BUFFER_BYTES_MAX = 32 << 20
 RETRY_S = 0.1
-PLACE_BACKOFF_S = (0.02, 1.0)
 UNKNOWN_AFTER_S = 10.0
 CORRUPT_MAX = 3
 BATCH_OVERHEAD_BYTES = 200
@@ -130,7 +130,9 @@ class RoomLogReader:
             KafkaUnreachable: no broker answered.
         """
         await self._wire.start()
-        self._placer = asyncio.create_task(self._place_forever(), name="roomlog-reader")
+        self._placer = asyncio.create_task(
+            place_forever(self._unplaced, self._wake_placer, self._place_all), name="roomlog-reader"
+        )
 
     async def stop(self) -> None:
         """Stop fetching and close the connections."""
@@ -232,32 +234,6 @@ class RoomLogReader:
         if self._tracks.get(track.place) is track:
             self._unplaced.add(track)
             self._wake_placer.set()
-
-    async def _place_forever(self) -> None:
-        shortest, longest = PLACE_BACKOFF_S
-        backoff_s = shortest
-        while True:
-            if not self._unplaced:
-                backoff_s = shortest
-                await self._wake_placer.wait()
-            self._wake_placer.clear()
-            try:
-                await self._place_all()
-            except BrokerUnreachable as error:
-                log.warning("no broker to place %d logs: %s", len(self._unplaced), error)
-                await asyncio.sleep(backoff_s)
-            except Exception:
-                log.exception("placing logs failed")
-            if self._unplaced:
-                await self._pause(backoff_s)
-                backoff_s = min(2 * backoff_s, longest)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake_placer.wait()
-        except TimeoutError:
-            return
 
     async def _place_all(self) -> None:
         unknown = await self._leaders.refresh({track.place.topic for track in self._unplaced})

@@ -22,6 +22,7 @@ from kaftalk_roomlog.partition_queue import (
     ProducerId,
     Resolution,
 )
+from kaftalk_roomlog.placing import place_forever
 from kaftalk_roomlog.records import Partition
 from kaftalk_roomlog.shards import shard_of
 from kaftalk_runtime.kafka import Kafka
@@ -33,7 +34,6 @@ RECORD_BYTES_MAX = (128 << 10) - RECORD_OVERHEAD_BYTES
 ACKS_TIMEOUT_MS = 5_000
 # A new topic's leader may not have made its log yet: that takes some 10 ms.
 RETRY_S = 0.03
-PLACE_BACKOFF_S = (0.02, 1.0)
 QUEUES_MAX = 50_000
 PRODUCER_ID_TIMEOUT_S = 10.0
 
@@ -103,7 +103,9 @@ class RoomLogWriter:
             await self.producer_id()
         except BrokerUnreachable as error:
             log.warning("started without a producer id: %s", error)
-        self._placer = asyncio.create_task(self._place_forever(), name="roomlog-writer")
+        self._placer = asyncio.create_task(
+            place_forever(self._unplaced, self._wake_placer, self._place), name="roomlog-writer"
+        )
         self._accepting = True
 
     async def stop(self, timeout_s: float = 5.0) -> None:
@@ -292,32 +294,6 @@ class RoomLogWriter:
             self.counts.unknown += 1
         else:
             self.counts.refused += 1
-
-    async def _place_forever(self) -> None:
-        shortest, longest = PLACE_BACKOFF_S
-        backoff_s = shortest
-        while True:
-            if not self._unplaced:
-                backoff_s = shortest
-                await self._wake_placer.wait()
-            self._wake_placer.clear()
-            try:
-                await self._place()
-            except BrokerUnreachable as error:
-                log.warning("no broker to place %d topics: %s", len(self._unplaced), error)
-                await asyncio.sleep(backoff_s)
-            except Exception:
-                log.exception("placing topics failed")
-            if self._unplaced:
-                await self._pause(backoff_s)
-                backoff_s = min(2 * backoff_s, longest)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake_placer.wait()
-        except TimeoutError:
-            return
 
     async def _place(self) -> None:
         missing = {queue.partition.topic for queue in self._unplaced if self._leaders.of(queue.partition) is None}
