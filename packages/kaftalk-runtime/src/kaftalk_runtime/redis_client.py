@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError as LibraryError
@@ -144,7 +145,7 @@ class Redis:
         Raises RedisAway when the connection dies.
         """
         async with self._connection() as connection:
-            await connection.send_packed_command(connection.pack_commands([("SUBSCRIBE", *channels)]), False)
+            await connection.send_packed_command(_packed([("SUBSCRIBE", *channels)]), False)
             probed = False
             while True:
                 try:
@@ -152,7 +153,7 @@ class Redis:
                 except LibraryTimeout:
                     if probed:
                         raise
-                    await connection.send_packed_command(connection.pack_commands([("PING",)]), False)
+                    await connection.send_packed_command(_packed([("PING",)]), False)
                     probed = True
                     continue
                 probed = False
@@ -192,7 +193,7 @@ class Redis:
     async def _round(self, commands: Sequence[Command]) -> list[Any]:
         replies: list[Any] = []
         async with self._connection() as connection, asyncio.timeout(_ANSWER_TIMEOUT_S):
-            await connection.send_packed_command(connection.pack_commands(commands), False)
+            await connection.send_packed_command(_packed(commands), False)
             for _ in commands:
                 try:
                     replies.append(await connection.read_response(timeout=math.inf))
@@ -259,6 +260,11 @@ def _is_stale(connection: Any) -> bool:
     """Whether Redis closed a pooled connection meanwhile: found out before a command is sent, it costs nobody one."""
     reader = connection._reader
     return reader is not None and (reader.at_eof() or reader.exception() is not None)
+
+
+def _packed(commands: Sequence[Command]) -> bytes:
+    """Write the commands in the protocol, in C: redis-py's own packing takes a fifth of delivery's time."""
+    return b"".join([pack_command(tuple(command)) for command in commands])  # type: ignore[arg-type]
 
 
 def _raised(reply: Any) -> Any:

@@ -7,28 +7,34 @@ from kaftalk_protocol.redis_keys import shard_positions
 
 
 class Flight:
-    """What is on its way of one room, up to `seq`, and how many gateways have not taken it."""
+    """What is on its way of one room, up to `seq`, and how many gateways have not taken it.
 
-    __slots__ = ("room", "seq", "shard", "waiting")
+    `urgent`: somebody may be waiting for the position (a kick, an archived room).
+    """
 
-    def __init__(self, room: RoomId, shard: int, seq: int, waiting: int) -> None:
+    __slots__ = ("room", "seq", "shard", "urgent", "waiting")
+
+    def __init__(self, room: RoomId, shard: int, seq: int, waiting: int, *, urgent: bool = False) -> None:
         self.room = room
         self.shard = shard
         self.seq = seq
         self.waiting = waiting
+        self.urgent = urgent
 
 
 class Positions:
     """The positions that have passed and are not yet written to Redis; per room only the highest."""
 
     def __init__(self) -> None:
+        self.urgent = False
         self._passed: dict[int, dict[RoomId, int]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._passed)
 
-    def passed(self, shard: int, room: RoomId, seq: int) -> None:
+    def passed(self, shard: int, room: RoomId, seq: int, *, urgent: bool = False) -> None:
         """Note that the position of a room passed `seq`."""
+        self.urgent = self.urgent or urgent
         rooms = self._passed.setdefault(shard, {})
         rooms[room] = max(seq, rooms.get(room, seq))
 
@@ -37,11 +43,12 @@ class Positions:
         for flight in flights:
             flight.waiting -= 1
             if flight.waiting == 0:
-                self.passed(flight.shard, flight.room, flight.seq)
+                self.passed(flight.shard, flight.room, flight.seq, urgent=flight.urgent)
 
     def take(self) -> dict[str, dict[RoomId, int]]:
         """Hand over what is to be written: Redis key → room → seq."""
         passed, self._passed = self._passed, {}
+        self.urgent = False
         return {shard_positions(shard): rooms for shard, rooms in passed.items()}
 
     def put_back(self, taken: dict[str, dict[RoomId, int]]) -> None:

@@ -11,6 +11,7 @@ from kaftalk_delivery.projector import Folded
 from kaftalk_delivery.signals import SignalBuffer, may_pass
 from kaftalk_delivery.subscriptions import Subscriptions
 from kaftalk_protocol.deliveries import (
+    MEMBERSHIP,
     TO_DELIVERY,
     BatchAck,
     Heads,
@@ -28,6 +29,7 @@ from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_roomlog.shards import shard_of
 from kaftalk_runtime import metrics
 from kaftalk_runtime.logs import get_logger
+from kaftalk_views.projection import Projection, flags_of
 
 _UNACKED_S_MAX = 5.0
 _SIGNALS_EVERY_S = 0.2
@@ -154,7 +156,7 @@ class Links:
                 continue
             for link in self._subscriptions.links(room.id):
                 link.tell(Subscribed(rooms={room.id: room.head}).encode())
-            self._positions.passed(room.shard, room.id, room.head.applied_seq)
+            self._positions.passed(room.shard, room.id, room.head.applied_seq, urgent=True)
         if rooms:
             self._passed()
 
@@ -171,7 +173,7 @@ class Links:
             if links and projection.events:
                 self._send(room, projection, links)
             else:
-                self._positions.passed(room.shard, room.id, projection.applied_seq)
+                self._positions.passed(room.shard, room.id, projection.applied_seq, urgent=_is_urgent(projection))
             for void in projection.voids:
                 self._tell_void(room.id, void.user, void.seq, void.reason)
             joined += [Joined(room=room.id, user=moved.user, seq=moved.seq) for moved in projection.joined]
@@ -180,10 +182,10 @@ class Links:
         if joined:
             self._joined(joined)
 
-    def _send(self, room: OwnedRoom, projection: Any, links: Iterable[Link]) -> None:
+    def _send(self, room: OwnedRoom, projection: Projection, links: Iterable[Link]) -> None:
         events = [shown.event(room.placement) for shown in projection.events]
         targets = list(links)
-        flight = Flight(room.id, room.shard, projection.applied_seq, len(targets))
+        flight = Flight(room.id, room.shard, projection.applied_seq, len(targets), urgent=_is_urgent(projection))
         _events.inc(len(events) * len(targets))
         for link in targets:
             link.queue.offer(events, flight)
@@ -246,3 +248,8 @@ class Links:
         self._positions.taken(flights)
         if self._positions:
             self._passed()
+
+
+def _is_urgent(projection: Projection) -> bool:
+    """Whether somebody may wait for the position: who kicks or archives does, also if the record turned out void."""
+    return bool(projection.voids) or any(flags_of(shown.record) & MEMBERSHIP for shown in projection.events)

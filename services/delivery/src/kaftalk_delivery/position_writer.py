@@ -1,14 +1,15 @@
-"""Writes the positions of the shards to Redis, after the effect: at once when idle, else every 20 ms."""
+"""Writes the positions of the shards to Redis, after the effect: what somebody may wait for at once, the rest soon."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from kaftalk_delivery.flights import Positions
 from kaftalk_protocol.ids import RoomId
 from kaftalk_runtime.redis_client import Arg, Redis, RedisError, Script, ScriptCall
 
-_EVERY_S = 0.02
-_RETRY_S = 0.25
+_URGENT_EVERY_S = 0.02
+_LAZY_S = 0.2
 _FIELDS_A_CALL = 500
 
 _RAISE = Script("""
@@ -25,21 +26,24 @@ class PositionWriter:
     def __init__(self, positions: Positions, redis: Redis) -> None:
         self._positions = positions
         self._redis = redis
-        self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
 
     def wake(self) -> None:
         """Say that something has passed."""
-        self._wake.set()
+        if self._positions.urgent:
+            self._urgent.set()
 
     async def run(self) -> None:
-        """Write what has passed, for ever."""
+        """Write what has passed, for ever: every 200 ms, or within 20 ms where somebody may wait for it."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            pause_s = _EVERY_S if await self.flush() else _RETRY_S
-            await asyncio.sleep(pause_s)
-            if self._positions:
-                self._wake.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAZY_S):
+                    await self._urgent.wait()
+            self._urgent.clear()
+            if self._positions and await self.flush():
+                await asyncio.sleep(_URGENT_EVERY_S)
+            elif self._positions:
+                await asyncio.sleep(_LAZY_S)
 
     async def flush(self) -> bool:
         """Write what has passed now; False if Redis could not take it, which then waits."""
