@@ -1,7 +1,7 @@
 /** Streams and unsent messages in IndexedDB; where a browser refuses it, they live as long as the page. */
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
-import type { Entry, Stream } from "../core/outbox";
+import { type Entry, GIVE_UP_AFTER_MS, type Stream } from "../core/outbox";
 import type { UserId } from "../protocol/types";
 
 interface Schema extends DBSchema {
@@ -37,7 +37,12 @@ export class Storage {
         return { stream, entries: entries.sort((a, b) => a.at - b.at || a.n - b.n) };
       }),
     );
-    return all.filter(({ stream, entries }) => stream.id === own || entries.length > 0);
+    const kept = all.filter(({ stream, entries }) => stream.id === own || entries.length > 0);
+    const over = all.filter(
+      (one) => !kept.includes(one) && Date.now() - one.stream.created > GIVE_UP_AFTER_MS,
+    );
+    await Promise.all(over.map(({ stream }) => db.delete("streams", stream.id)));
+    return kept;
   }
 
   /** Write in one transaction: a number is never given out again after a crash. */
@@ -52,12 +57,6 @@ export class Storage {
       ...remove.map((id) => entries.delete(id)),
       tx.done,
     ]);
-  }
-
-  async forgetStream(id: string): Promise<void> {
-    const db = await this.#db;
-    if (!db || (await db.countFromIndex("entries", "stream", id)) > 0) return;
-    await db.delete("streams", id);
   }
 
   /** Signing out leaves nothing of a person behind. */

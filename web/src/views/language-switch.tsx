@@ -1,29 +1,31 @@
 import { chooseLocale, type Locale, useLocale, useT } from "../i18n";
 
-const LANGUAGES: [Locale, string][] = [
-  ["ko", "한국어"],
-  ["en", "English"],
+const LANGUAGES: [Locale, string, string][] = [
+  ["ko", "한국어", "한"],
+  ["en", "English", "En"],
 ];
 
 /** Choose the language; each is written in itself. */
-export function LanguageSwitch({ onChoose }: { onChoose?: (locale: Locale) => void }) {
+export function LanguageSwitch(props: { short?: boolean; onChoose?: (locale: Locale) => void }) {
   const t = useT();
   const current = useLocale();
   return (
     <fieldset className="languages">
       <legend className="visually-hidden">{t("app.language")}</legend>
-      {LANGUAGES.map(([locale, name]) => (
+      {LANGUAGES.map(([locale, name, short]) => (
         <button
           key={locale}
           type="button"
           lang={locale}
+          aria-label={name}
+          title={name}
           aria-pressed={locale === current}
           onClick={() => {
             chooseLocale(locale);
-            onChoose?.(locale);
+            props.onChoose?.(locale);
           }}
         >
-          {name}
+          {props.short ? short : name}
         </button>
       ))}
     </fieldset>

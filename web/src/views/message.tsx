@@ -9,7 +9,7 @@ import { useApp, useChat, useSession } from "./context";
 import { Confirm } from "./dialog";
 import { IconButton } from "./icons";
 import { TextField } from "./text-field";
-import { clock, errorText, moment, noteText } from "./words";
+import { clock, errorText, margin, moment, noteText } from "./words";
 
 const EMOJI = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
 
@@ -66,7 +66,7 @@ function Frame(props: {
       data-seq={props.seq}
       data-testid="message"
     >
-      {props.first ? <Avatar user={user} /> : <time className="gutter">{clock(locale, props.ts)}</time>}
+      {props.first ? <Avatar user={user} /> : <time className="gutter">{margin(locale, props.ts)}</time>}
       <div className="body">
         {props.first && (
           <header>

@@ -121,7 +121,7 @@ function Me() {
         {me.display_name}
         <small>@{me.username}</small>
       </span>
-      <LanguageSwitch onChoose={keep} />
+      <LanguageSwitch short onChoose={keep} />
       <IconButton icon="leave" label={t("auth.signOut")} onClick={() => void account.signOut()} />
     </footer>
   );

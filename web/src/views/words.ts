@@ -49,6 +49,11 @@ export function clock(locale: Locale, ts: number): string {
   return format(locale, "clock", { hour: "numeric", minute: "2-digit" }).format(ts);
 }
 
+/** As short as it gets, for the margin. */
+export function margin(locale: Locale, ts: number): string {
+  return format(locale, "margin", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(ts);
+}
+
 export function day(locale: Locale, ts: number): string {
   return format(locale, "day", { year: "numeric", month: "long", day: "numeric", weekday: "long" }).format(
     ts,

@@ -1,0 +1,41 @@
+import "fake-indexeddb/auto";
+import { expect, it } from "vitest";
+import type { Entry, Stream } from "../src/core/outbox";
+import { Storage } from "../src/shell/storage";
+import { ROOM, STREAM } from "./samples";
+
+const stream: Stream = { id: STREAM, created: 1, next: { [ROOM]: 2 } };
+const entry: Entry = {
+  id: "m1",
+  stream: STREAM,
+  room: ROOM,
+  n: 1,
+  text: "kept",
+  mentions: [],
+  reply_to: null,
+  at: 1,
+  status: "waiting",
+  seq: null,
+  code: null,
+};
+
+it("keeps unsent messages and the next number of their stream over a reload", async () => {
+  await new Storage("reload").write("me", stream, [entry], []);
+  expect(await new Storage("reload").kept("me", null)).toEqual([{ stream, entries: [entry] }]);
+  expect(await new Storage("reload").kept("somebody", STREAM)).toEqual([]);
+});
+
+it("forgets what was sent, but not the numbers of the own stream", async () => {
+  const storage = new Storage("sent");
+  await storage.write("me", stream, [entry], []);
+  await storage.write("me", stream, [], ["m1"]);
+  expect(await storage.kept("me", null)).toEqual([]);
+  expect(await storage.kept("me", STREAM)).toEqual([{ stream, entries: [] }]);
+});
+
+it("leaves nothing behind when a person signs out", async () => {
+  const storage = new Storage("out");
+  await storage.write("me", stream, [entry], []);
+  await storage.forget("me");
+  expect(await storage.kept("me", STREAM)).toEqual([]);
+});
