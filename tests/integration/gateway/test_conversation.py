@@ -162,6 +162,21 @@ async def test_typing_read_cursors_and_presence_reach_the_others(stack: Stack, h
         await a.until(lambda f: f["t"] == "presence" and f["state"] == "offline")
 
 
+async def test_a_new_name_is_told_to_who_shares_a_room(stack: Stack, http: httpx.AsyncClient) -> None:
+    ann, bob = await Account.register(http), await Account.register(http)
+    stranger = await Account.register(http)
+    await bob.join((await ann.room())["id"])
+    async with (
+        await ChatSocket.open(stack.ws_url(0), bob) as b,
+        await ChatSocket.open(stack.ws_url(1), stranger) as other,
+    ):
+        await ann.call("PATCH", "/me", json={"display_name": "새 이름"})
+        changed = await b.until(lambda f: f["t"] == "user")
+        assert (changed["user"]["id"], changed["user"]["display_name"]) == (ann.id, "새 이름")
+        await other.ask({"t": "ping"})
+        assert not [f for f in other.seen if f["t"] == "user"]
+
+
 async def test_a_second_socket_takes_the_stream_over_across_gateways(stack: Stack, http: httpx.AsyncClient) -> None:
     ann = await Account.register(http)
     stream = str(uuid.uuid4())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from typing import Any
 
 import orjson
 
@@ -11,6 +12,7 @@ from kaftalk_gateway.feed import Feed
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.resume import Resumer, room_frame
 from kaftalk_gateway.rooms import RoomReads
+from kaftalk_protocol import server_frames
 from kaftalk_protocol.errors import Refused
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_runtime.redis_client import RedisError
@@ -69,6 +71,22 @@ class Memberships:
         frame = orjson.dumps({"t": "room", "change": "removed", "room": {"id": room, "reason": reason}})
         for connection in member.connections:
             connection.write(frame)
+
+    def user_changed(self, user: dict[str, Any]) -> None:
+        """Tell all here who share a room with a user what she is called now."""
+        self._start(self._tell_user(server_frames.User(**user)))
+
+    async def _tell_user(self, user: server_frames.User) -> None:
+        try:
+            rooms = (await self._rooms.rooms_of([user.id]))[user.id]
+        except (RedisError, ViewUnavailable):
+            return
+        told = {one for room in rooms if room in self._hub.feeds for one in self._hub.feeds[room].users}
+        frame = server_frames.UserFrame(user=user).encode()
+        for one in told | {user.id}:
+            if one in self._hub.members:
+                for connection in self._hub.members[one].connections:
+                    connection.write(frame)
 
     # --- `room updated` ---
 

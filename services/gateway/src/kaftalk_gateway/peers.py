@@ -13,7 +13,7 @@ from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.membership import Memberships
 from kaftalk_gateway.presence import Presences
 from kaftalk_gateway.signals import Signalling
-from kaftalk_protocol import redis_keys, server_frames
+from kaftalk_protocol import redis_keys
 from kaftalk_protocol.errors import CloseCode
 from kaftalk_protocol.ids import RoomId, SessionId, UserId
 from kaftalk_runtime.logs import get_logger
@@ -119,7 +119,7 @@ class Peers:
                 case "entry":
                     self._memberships.update(message["room"], [message["user"]])
                 case "user":
-                    self._user_changed(message["user"])
+                    self._memberships.user_changed(message["user"])
         except (ValueError, KeyError, TypeError) as error:
             _log.warning("bad_peer_message", error=repr(error))
 
@@ -134,18 +134,6 @@ class Peers:
         for sid in sids:
             for connection in self._hub.of_session(sid):
                 connection.close(CloseCode.SESSION_ENDED, "the session has ended")
-
-    def _user_changed(self, user: dict[str, Any]) -> None:
-        """Tell all who share a room with a user what she is called now."""
-        frame = server_frames.UserFrame(user=server_frames.User(**user)).encode()
-        told: set[UserId] = set()
-        for feed in self._hub.feeds.values():
-            if user["id"] not in feed.users and not feed.users:
-                continue
-            told |= feed.users.keys()
-        for one in told:
-            for connection in self._hub.members[one].connections:
-                connection.write(frame)
 
     # --- polled ---
 
