@@ -1,0 +1,88 @@
+"""A service process: two listeners, an orderly end, and a port that is taken."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from kaftalk_testing.ports import free_port
+
+_KEY = "5f0a6be1c2d94c3f8e7a1b2c3d4e5f60"
+
+
+@asynccontextmanager
+async def media_service(public: int, internal: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the smallest service there is."""
+    environment = {
+        "KAFTALK_INSTANCE": "media-1",
+        "KAFTALK_LISTEN": f"127.0.0.1:{public}",
+        "KAFTALK_INTERNAL_LISTEN": f"127.0.0.1:{internal}",
+        "KAFTALK_KAFKA_BOOTSTRAP": "127.0.0.1:9",
+        "KAFTALK_REDIS_URL": "redis://127.0.0.1:9",
+        "KAFTALK_INTERNAL_KEYS": _KEY,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "kaftalk_media", env=environment, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        process._transport.close()  # type: ignore[attr-defined]
+
+
+async def ready(port: int) -> None:
+    async with httpx.AsyncClient() as client, asyncio.timeout(20):
+        while True:
+            try:
+                if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def test_it_serves_both_listeners_and_ends_with_status_0_on_sigterm() -> None:
+    public, internal = free_port(), free_port()
+    async with media_service(public, internal) as process:
+        await ready(internal)
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(f"http://127.0.0.1:{public}/api/v1/media")
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "server" not in answer.headers
+            for path in ("/metrics", "/healthz", "/readyz"):
+                assert (await client.get(f"http://127.0.0.1:{public}{path}")).status_code == 404
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def test_a_header_that_is_too_large_is_refused() -> None:
+    public, internal = free_port(), free_port()
+    async with media_service(public, internal):
+        await ready(internal)
+        async with httpx.AsyncClient() as client:
+            try:
+                status = (
+                    await client.get(f"http://127.0.0.1:{public}/", headers={"X-Large": "x" * 500_000})
+                ).status_code
+            except httpx.TransportError:
+                status = 400  # it hung up before all of it was sent
+            assert status == 400
+
+
+@pytest.mark.parametrize("taken", ["public", "internal"])
+async def test_a_taken_port_ends_the_process_in_one_line(taken: str) -> None:
+    ports = {"public": free_port(), "internal": free_port()}
+    listening = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", ports[taken])
+    async with listening, media_service(ports["public"], ports["internal"]) as process:
+        _, printed = await asyncio.wait_for(process.communicate(), 20)
+        assert process.returncode == 1
+        assert printed.decode() == f"cannot listen on 127.0.0.1:{ports[taken]}: Address already in use\n"
