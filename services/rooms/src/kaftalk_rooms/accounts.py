@@ -1,6 +1,7 @@
 """Accounts: written to Kafka, kept in memory by every instance, shown to the other services in Redis."""
 
 import asyncio
+import contextlib
 import uuid
 from dataclasses import replace
 
@@ -114,20 +115,15 @@ class Accounts:
 
     async def watch_generation(self) -> None:
         """Show all accounts again when Redis has lost its views, for ever."""
-        known = await generation.current(self._redis)
+        known = None
         while True:
+            with contextlib.suppress(RedisAway):
+                found = await generation.current(self._redis)
+                if found != known:
+                    known = found
+                    self._unwritten.update(self.book.everybody())
+                    self._news.set()
             await asyncio.sleep(LOOK_EVERY_S)
-            found = await generation.current(self._redis)
-            if found != known:
-                known = found
-                self.show_all()
-
-    def show_all(self) -> int:
-        """Write every account to Redis again, in the background; gives how many there are."""
-        everybody = self.book.everybody()
-        self._unwritten.update(everybody)
-        self._news.set()
-        return len(everybody)
 
     def _show_again(self, user: UserId) -> None:
         self._unwritten.add(user)

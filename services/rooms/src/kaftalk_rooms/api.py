@@ -1,18 +1,20 @@
 """The REST API as an ASGI app, and its OpenAPI description."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kaftalk_protocol.errors import Code, Refused
 from kaftalk_rooms import problems, routes_auth, routes_me, routes_members, routes_messages, routes_rooms, routes_users
 from kaftalk_rooms.json_bodies import JsonBodies
 from kaftalk_rooms.problems import FieldProblem, Problem
 
 PREFIX = "/api/v1"
+REQUEST_TIMEOUT_S = 15.0
 ROUTERS: tuple[APIRouter, ...] = (
     routes_auth.router, routes_me.router, routes_users.router, routes_rooms.router, routes_members.router,
     routes_messages.router,
@@ -34,6 +36,7 @@ def build_api() -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     problems.install(app)
     app.add_middleware(JsonBodies)
+    app.add_middleware(Deadline)
     app.add_middleware(NoStore)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
@@ -58,6 +61,31 @@ class NoStore:
         await self._app(scope, receive, with_header)
 
 
+class Deadline:
+    """ASGI wrapper: nothing hangs. What took too long may have been done."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give up after 15 s, before clients and proxies do."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                await self._app(scope, receive, noted)
+        except TimeoutError:
+            if begun or scope["type"] != "http":
+                raise
+            code = Code.UNAVAILABLE if scope["method"] == "GET" else Code.UNKNOWN_OUTCOME
+            await problems.problem_response(Refused(code, "it took too long"))(scope, receive, send)
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Give the OpenAPI 3.1 description, the same for the same code."""
     if app.openapi_schema is None:
@@ -73,8 +101,3 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         app.openapi_schema = described
     return app.openapi_schema
-
-
-def operations(app: FastAPI) -> list[APIRoute]:
-    """Give every route of the API."""
-    return [route for route in app.routes if isinstance(route, APIRoute)]

@@ -10,6 +10,7 @@ import uuid
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.ids import RoomId
 from kaftalk_protocol.topics import room_topic
+from kaftalk_roomlog.errors import BrokerUnreachable
 from kaftalk_roomlog.topics import Topics
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime import metrics
@@ -49,9 +50,8 @@ class TopicPool:
     async def refill(self) -> None:
         """Keep the pool full, for ever."""
         while True:
-            missing = self._size - int(await self._redis.run("LLEN", redis_keys.ROOM_POOL))
-            if missing > 0:
-                await self._redis.run("RPUSH", redis_keys.ROOM_POOL, *await self._make(min(missing, TOPICS_A_ROUND)))
+            with contextlib.suppress(RedisAway, BrokerUnreachable):
+                await self._refill_some()
             await asyncio.sleep(REFILL_EVERY_S)
 
     async def ensure(self, room: RoomId) -> None:
@@ -59,6 +59,11 @@ class TopicPool:
         topic = room_topic(room, 0)
         await self._topics.create_room_topics([topic])
         await self._topics.await_visible(topic, timeout_s=VISIBLE_TIMEOUT_S)
+
+    async def _refill_some(self) -> None:
+        missing = self._size - int(await self._redis.run("LLEN", redis_keys.ROOM_POOL))
+        if missing > 0:
+            await self._redis.run("RPUSH", redis_keys.ROOM_POOL, *await self._make(min(missing, TOPICS_A_ROUND)))
 
     async def _make(self, count: int) -> list[RoomId]:
         rooms = [RoomId(str(uuid.uuid4())) for _ in range(count)]
