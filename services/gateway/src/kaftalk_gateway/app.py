@@ -57,90 +57,17 @@ class App:
     """The gateway."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
-        clock = SystemClock()
-        keys = InternalKeys(settings.internal_keys)
         self._settings = settings
+        self._clock = SystemClock()
         self._open = False
         self._tasks = Tasks()
-        self._redis = redis = open_redis(settings.redis_url)
-        self._ranges = RoomLogRange(kafka)
-        self._writer = RoomLogWriter(kafka)
-        self._tail = TailReader(kafka, names.ROOMS)
-        self._placements = Placements(self._tail)
-
-        views = RoomViews(redis, shards=settings.shards)
-        self._notes = Notes(views, self._ranges)
-        history = RoomHistory(views, self._ranges, self._notes)
-        rooms = RoomReads(redis, views, RoomListing(views, Users(redis), self._notes), self._placements)
-        cursors = ReadCursors(redis, shards=settings.shards)
-
-        self._hub = hub = Hub(lambda room: shard_of(room, settings.shards))
-        verdicts = Verdicts()
-        owners = Owners()
-        self._outbox = Outbox(redis)
-        self._resumer = Resumer(hub, rooms, history)
-        self._memberships = Memberships(hub, rooms, self._resumer)
-        self._limits = SharedLimits(redis, settings.user_sends, settings.room_sends, clock.now_ms)
-        self._signalling = Signalling(hub, owners, self._outbox.tell_devices)
-        self._presences = Presences(hub, redis, self._signalling, settings.instance, clock.now_ms)
-        publisher = Publisher(
-            hub,
-            self._writer,
-            self._placements,
-            StreamReads(views, self._ranges, self._placements, rooms),
-            self._limits,
-            verdicts,
-        )
-        fanout = Fanout(hub, rooms, history, self._resumer, self._memberships, publisher)
-        self._links = Links(
-            hub=hub,
-            owners=owners,
-            fanout=fanout,
-            memberships=self._memberships,
-            signalling=self._signalling,
-            verdicts=verdicts,
-            redis=redis,
-            keys=keys,
-            gateway=settings.instance,
-            now_ms=clock.now_ms,
-        )
-        self._peers = Peers(
-            hub=hub,
-            redis=redis,
-            memberships=self._memberships,
-            signalling=self._signalling,
-            presences=self._presences,
-            gateway=settings.instance,
-            url=_internal_url(settings),
-            now_ms=clock.now_ms,
-        )
-        handshakes = Handshakes(settings.origins or (settings.public_url,), settings.handshakes)
-        admission = Admission(
-            hub=hub,
-            redis=redis,
-            views=views,
-            resumer=self._resumer,
-            presences=self._presences,
-            peers=self._peers,
-            outbox=self._outbox,
-            settings=settings,
-            now_ms=clock.now_ms,
-        )
-        self._endpoint = Endpoint(
-            hub=hub,
-            handshakes=handshakes,
-            admission=admission,
-            publisher=publisher,
-            annotations=Annotations(self._writer, history, views, self._placements, verdicts),
-            questions=Questions(rooms, views, history, cursors, self._signalling),
-            signalling=self._signalling,
-            presences=self._presences,
-            resumer=self._resumer,
-            sends=settings.sends,
-            clock=clock,
-        )
-        self._health = Health({"kafka": self._kafka_answers, "redis": redis.ping}, alive=self._alive)
+        self._redis = open_redis(settings.redis_url)
+        self._build_logs(Kafka(settings.kafka_bootstrap, client_id=settings.instance))
+        self._build_reads()
+        self._build_rooms()
+        self._build_links(InternalKeys(settings.internal_keys))
+        self._health = Health({"kafka": self._kafka_answers, "redis": self._redis.ping}, alive=self._alive)
+        self._endpoint = self._build_endpoint()
         self.public: Listener | None = Listener(
             self._endpoint,
             settings.listen,
@@ -149,6 +76,92 @@ class App:
             trusted_proxies=settings.trusted_proxies,
         )
         self.internal = Listener(internal_app(self._health), settings.internal_listen)
+
+    def _build_logs(self, kafka: Kafka) -> None:
+        self._ranges = RoomLogRange(kafka)
+        self._writer = RoomLogWriter(kafka)
+        self._tail = TailReader(kafka, names.ROOMS)
+        self._placements = Placements(self._tail)
+
+    def _build_reads(self) -> None:
+        self._views = RoomViews(self._redis, shards=self._settings.shards)
+        self._notes = Notes(self._views, self._ranges)
+        self._history = RoomHistory(self._views, self._ranges, self._notes)
+        listing = RoomListing(self._views, Users(self._redis), self._notes)
+        self._rooms = RoomReads(self._redis, self._views, listing, self._placements)
+
+    def _build_rooms(self) -> None:
+        """Build what the rooms of this gateway's members need."""
+        settings, redis, now_ms = self._settings, self._redis, self._clock.now_ms
+        self._hub = Hub(lambda room: shard_of(room, settings.shards))
+        self._verdicts = Verdicts()
+        self._owners = Owners()
+        self._outbox = Outbox(redis)
+        self._resumer = Resumer(self._hub, self._rooms, self._history)
+        self._memberships = Memberships(self._hub, self._rooms, self._resumer)
+        self._limits = SharedLimits(redis, settings.user_sends, settings.room_sends, now_ms)
+        self._signalling = Signalling(self._hub, self._owners, self._outbox.tell_devices)
+        self._presences = Presences(self._hub, redis, self._signalling, settings.instance, now_ms)
+        self._publisher = Publisher(
+            hub=self._hub,
+            writer=self._writer,
+            placements=self._placements,
+            streams=StreamReads(self._views, self._ranges, self._placements, self._rooms),
+            limits=self._limits,
+            verdicts=self._verdicts,
+        )
+
+    def _build_links(self, keys: InternalKeys) -> None:
+        settings = self._settings
+        self._links = Links(
+            hub=self._hub,
+            owners=self._owners,
+            fanout=Fanout(self._hub, self._rooms, self._history, self._resumer, self._memberships, self._publisher),
+            memberships=self._memberships,
+            signalling=self._signalling,
+            verdicts=self._verdicts,
+            redis=self._redis,
+            keys=keys,
+            gateway=settings.instance,
+            now_ms=self._clock.now_ms,
+        )
+        self._peers = Peers(
+            hub=self._hub,
+            redis=self._redis,
+            memberships=self._memberships,
+            signalling=self._signalling,
+            presences=self._presences,
+            gateway=settings.instance,
+            url=_internal_url(settings),
+            now_ms=self._clock.now_ms,
+        )
+
+    def _build_endpoint(self) -> Endpoint:
+        settings = self._settings
+        cursors = ReadCursors(self._redis, shards=settings.shards)
+        return Endpoint(
+            hub=self._hub,
+            handshakes=Handshakes(settings.origins or (settings.public_url,), settings.handshakes),
+            admission=Admission(
+                hub=self._hub,
+                redis=self._redis,
+                views=self._views,
+                resumer=self._resumer,
+                presences=self._presences,
+                peers=self._peers,
+                outbox=self._outbox,
+                settings=settings,
+                now_ms=self._clock.now_ms,
+            ),
+            publisher=self._publisher,
+            annotations=Annotations(self._writer, self._history, self._views, self._placements, self._verdicts),
+            questions=Questions(self._rooms, self._views, self._history, cursors, self._signalling),
+            signalling=self._signalling,
+            presences=self._presences,
+            resumer=self._resumer,
+            sends=settings.sends,
+            clock=self._clock,
+        )
 
     async def start(self) -> None:
         """Connect to Kafka and learn where all rooms are."""
