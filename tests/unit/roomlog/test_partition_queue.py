@@ -131,12 +131,22 @@ def test_a_refusal_after_a_lost_answer_leaves_it_unknown() -> None:
     assert isinstance(results(queue.settle(Fate.REFUSED))[0], AppendUnknown)
 
 
-def test_what_was_never_sent_expires_as_refused() -> None:
+def test_what_was_never_sent_expires_as_refused_with_all_that_waits_behind_it() -> None:
     queue = queue_of(b"a", b"b")
     queue.add(Pending(b"young", None, ignore, 100.0))
+    assert queue.expire(-1.0, topic_unknown=False) == []
     expired = results(queue.expire(50.0, topic_unknown=False))
-    assert [(type(error), error.reason) for error in expired] == [(AppendRefused, Reason.UNAVAILABLE)] * 2  # type: ignore[attr-defined]
-    assert values(seal(queue)) == [b"young"]
+    assert [(type(error), error.reason) for error in expired] == [(AppendRefused, Reason.UNAVAILABLE)] * 3  # type: ignore[attr-defined]
+    assert queue.empty
+
+
+def test_a_batch_that_was_certainly_not_stored_expires_and_gives_its_numbers_back() -> None:
+    queue = queue_of(b"a")
+    seal(queue)
+    queue.settle(Fate.AGAIN)
+    assert isinstance(results(queue.expire(50.0, topic_unknown=False))[0], AppendRefused)
+    queue.add(Pending(b"b", None, ignore, 0))
+    assert numbers(seal(queue)) == (7, 0)
 
 
 def test_what_may_be_stored_does_not_expire_while_the_topic_exists() -> None:

@@ -208,21 +208,25 @@ class PartitionQueue:
         return []
 
     def expire(self, queued_before: float, *, topic_unknown: bool) -> list[Resolution]:
-        """Give up what was queued before a time and was never stored; what may be stored only if the topic is gone."""
+        """Give up what was queued before a time and was never stored; what may be stored only if the topic is gone.
+
+        Whatever waits behind a record that is given up goes with it: stored, it would come before the repeat.
+        """
         reason = Reason.UNKNOWN_TOPIC if topic_unknown else Reason.UNAVAILABLE
-        resolved: list[Resolution] = []
-        batch = self._batch
-        if (
-            batch is not None
-            and batch.records[0].queued_at < queued_before
-            and (topic_unknown or not self._maybe_stored(batch))
-        ):
-            resolved = self._refused(batch, reason)
-        if self._batch is None:
-            while self._waiting and self._waiting[0].queued_at < queued_before and not self._waiting[0].resent:
-                record = self._waiting.popleft()
-                resolved.append(Resolution(record, AppendRefused(self.partition.topic, reason)))
+        oldest = self._oldest()
+        if oldest is None or oldest.queued_at >= queued_before:
+            return []
+        if not topic_unknown and (oldest.resent or (self._batch is not None and self._maybe_stored(self._batch))):
+            return []
+        resolved = self._refused(self._batch, reason) if self._batch is not None else []
+        resolved += [self._give_up(record, reason, record.resent) for record in self._waiting]
+        self._waiting.clear()
         return resolved
+
+    def _oldest(self) -> Pending | None:
+        if self._batch is not None:
+            return self._batch.records[0]
+        return self._waiting[0] if self._waiting else None
 
     def abandon(self) -> list[Resolution]:
         """Give up everything: the writer stops, and a sealed batch may be on its way."""
