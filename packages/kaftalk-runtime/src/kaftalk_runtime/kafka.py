@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
@@ -44,20 +43,6 @@ class Kafka:
             await client.close()
             raise KafkaUnreachable(self.bootstrap) from error
         return client  # type: ignore[no-any-return]
-
-    async def admin(self) -> AIOKafkaAdminClient:
-        """Return a started admin client.
-
-        Raises:
-            KafkaUnreachable: no broker answered.
-        """
-        admin: Any = AIOKafkaAdminClient(**self._settings())
-        try:
-            await admin.start()
-        except KafkaError as error:
-            await admin.close()
-            raise KafkaUnreachable(self.bootstrap) from error
-        return admin  # type: ignore[no-any-return]
 
     async def member(self, *topics: str, group_id: str, session_timeout_ms: int, listener: Any) -> AIOKafkaConsumer:
         """Return a started member of a consumer group that shares out the topics' partitions and commits nothing.
