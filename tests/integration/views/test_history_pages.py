@@ -32,6 +32,7 @@ from kaftalk_testing.room_logs import ANN, BOB, CYD, PEOPLE, message
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.errors import HistoryUnavailable, ViewUnknown
 from kaftalk_views.history import RoomHistory
+from kaftalk_views.room_views import RoomViews
 
 NewRoom = Callable[[], RoomTwin]
 OPENING = Room(by=ANN, kind="public", name="tea", members={ANN: "owner", BOB: "member"})
@@ -229,6 +230,30 @@ async def test_a_view_that_moves_while_a_page_is_read_gives_a_page_of_one_moment
     assert page["to"] == page["as_of"] == talk.add(message(BOB, 40)) - 1
     assert [item["seq"] for item in page["items"]] == [59, 60, 61, 63, 65, 67]
     assert page["items"][1]["e"]["reactions"] == []
+
+
+async def test_a_page_that_meets_a_new_epoch_is_asked_for_again(
+    history: RoomHistory,
+    views: RoomViews,
+    catch_up: CatchUp,
+    log: LogTwin,
+    talk: RoomTwin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = log.read
+    state = await views.load(talk.placement.room)
+    later = RoomTwin(log, talk.placement.room, epoch=1, base=1_000_000, now_ms=talk.now_ms)
+
+    async def open_epoch_and_read(topic: str, start: int, stop: int, *, bytes_max: int = 1 << 20) -> Any:
+        monkeypatch.setattr(log, "read", read)
+        await catch_up.project_to(later.placement, later.add(Room(by=ANN, base=1_000_000, state=state.to_json())))
+        return await read(topic, start, stop, bytes_max=bytes_max)
+
+    monkeypatch.setattr(log, "read", open_epoch_and_read)
+    with pytest.raises(HistoryUnavailable):
+        await history.page(talk.placement.room, ANN, before=20)
+    page = await history.page(talk.placement.room, ANN)
+    assert (page["epoch"], page["items"], page["from"], page["to"]) == (1, [], 999_999, 1_000_000)
 
 
 async def test_the_status_of_media_is_the_latest(history: RoomHistory, catch_up: CatchUp, new_room: NewRoom) -> None:

@@ -14,6 +14,7 @@ from kaftalk_testing.busy_logs import busy_logs
 from kaftalk_testing.log_twin import LogTwin, RoomTwin
 from kaftalk_testing.room_logs import ANN, BOB, CYD, LOGS, message
 from kaftalk_views.catch_up import CatchUp
+from kaftalk_views.compare_and_set import converge
 from kaftalk_views.projection import fold
 from kaftalk_views.room_views import RoomViews
 
@@ -105,6 +106,26 @@ async def test_the_steps_in_which_a_log_is_folded_leave_no_trace_in_the_view(
         await projector.step(sizes[projector.state.applied_seq % len(sizes)])
 
     assert await dump(redis, room.placement.room) == at_once
+
+
+@on_redis
+@given(records=busy_logs(records_max=40), data=st.data())
+async def test_annotations_may_come_in_any_order_and_twice(
+    redis: Redis, new_room: NewRoom, records: list[AnyRecord], data: st.DataObject
+) -> None:
+    room = new_room()
+    room.add(*records)
+    stored = await room.log.read(room.placement.topic, 0, len(records))
+    commands = fold(RoomState(room.placement.room), room.placement, stored, shard=0).commands
+    notes = [command for command in commands if command[0] in ("NOTE", "REMOVE", "REACT")]
+    assert await redis.many([converge(notes)]) == ["done"]
+    in_order = await dump(redis, room.placement.room)
+
+    await redis.run("FLUSHALL")
+    shuffled = data.draw(st.permutations(notes)) + data.draw(st.lists(st.sampled_from(notes or [("PING",)])))
+    await redis.many([converge(shuffled)])
+
+    assert await dump(redis, room.placement.room) == in_order
 
 
 async def test_a_projection_takes_effect_whole_or_not_at_all(redis: Redis, views: RoomViews, new_room: NewRoom) -> None:

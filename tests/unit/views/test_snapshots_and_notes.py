@@ -75,7 +75,8 @@ def test_what_is_no_placement_is_none(value: bytes | None) -> None:
 def test_without_the_beginning_of_a_log_only_repeats_are_certain() -> None:
     room = Room(by=ANN, kind="public", name="tea", members={ANN: "owner"})
     state = RoomState(ROOM)
-    for seq, record in enumerate([room, message(ANN, 1), message(ANN, 2)]):
+    before: list[AnyRecord] = [room, message(ANN, 1), message(ANN, 2)]
+    for seq, record in enumerate(before):
         state.apply(seq, START_MS, record)
     retained = retained_from(state, 10)
     said: list[AnyRecord] = [message(BOB, 1), message(BOB, 1), Kick(user=BOB, by=CYD), message(ANN, 2), Unknown(k="x")]
