@@ -99,7 +99,14 @@ describe("resuming", () => {
       gateway: "g",
       now: 0,
       heartbeat_ms: 25_000,
-      limits: { text: 4_000, frame_bytes: 65_536, sends_per_s: 10 },
+      limits: {
+        text: 4_000,
+        media: 10,
+        frame_bytes: 65_536,
+        server_frame_bytes: 1_048_576,
+        resume_events: 5_000,
+        sends_per_s: 10,
+      },
       features: [],
     });
     expect(effects).toEqual([{ kind: "flush" }]);

@@ -19,7 +19,7 @@ function numbers(entries: outbox.Entry[]): number[] {
 describe("the outbox", () => {
   it("numbers each room from 1 and never uses a number twice", () => {
     let box = boxOf(2);
-    box = outbox.refused(box, "m2", "forbidden", undefined, 0);
+    box = outbox.refused(box, "m2", "forbidden", null, 0);
     box = outbox.retry(box, "m2", "again", 1);
     expect(numbers(box.entries)).toEqual([1, 3]);
     expect(box.entries[1]).toMatchObject({ id: "again", status: "waiting", text: "2" });
@@ -58,7 +58,7 @@ describe("the outbox", () => {
   it("fails a message only by a definite refusal, also one that follows the ack", () => {
     const box = outbox.acked(boxOf(1), "m1", 9, 3);
     expect(box.entries[0]?.status).toBe("sent");
-    expect(outbox.refused(box, "m1", "not_member", undefined, 0).entries[0]).toMatchObject({
+    expect(outbox.refused(box, "m1", "not_member", null, 0).entries[0]).toMatchObject({
       status: "failed",
       code: "not_member",
     });
@@ -89,7 +89,7 @@ describe("the outbox", () => {
     const before = boxOf(2);
     const acked = outbox.acked(before, "m1", 5, 0);
     expect(outbox.changes(before, acked)).toEqual({ put: [], remove: ["m1"] });
-    const failed = outbox.refused(before, "m2", "archived", undefined, 0);
+    const failed = outbox.refused(before, "m2", "archived", null, 0);
     expect(outbox.changes(before, failed).put.map((entry) => entry.status)).toEqual(["failed"]);
     expect(outbox.changes(boxOf(0), before).put).toHaveLength(2);
   });

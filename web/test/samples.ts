@@ -39,7 +39,8 @@ export function message(
   id = `${by}-stream:1`,
   mentions: string[] = [],
 ): KnownRecord {
-  return { v: 1, k: "message", id, by, text, reply_to: null, mentions, mention_all: false };
+  const nothing = { reply_to: null, mention_all: false, notify: "normal", ext: null } as const;
+  return { v: 1, k: "message", id, by, text, mentions, ...nothing, media: [] };
 }
 
 export function event(seq: number, e: KnownRecord, prev: number | null = seq - 1): RoomEvent {

@@ -4,6 +4,7 @@ import type {
   Member,
   Page,
   Presence,
+  RemovedReason,
   RoomEntry,
   RoomEvent,
   RoomId,
@@ -41,7 +42,7 @@ export type Effect =
   | { kind: "load"; room: RoomId }
   | { kind: "list" }
   | { kind: "members"; room: RoomId }
-  | { kind: "removed"; room: RoomView; reason: "left" | "kicked" | "deleted" }
+  | { kind: "removed"; room: RoomView; reason: RemovedReason }
   | { kind: "flush" };
 
 export type Change = [Chat, Effect[]];
@@ -61,7 +62,7 @@ export function onFrame(chat: Chat, frame: ServerFrame, now: number): Change {
         [{ kind: "flush" }],
       ];
     case "event":
-      return onEvent(chat, frame.room, frame, frame.past_hold);
+      return onEvent(chat, frame.room, frame, frame.past_hold === true);
     case "resumed":
       return [moved(chat, frame.room, frame.epoch, frame.to), []];
     case "reset":
@@ -159,7 +160,7 @@ function onReset(chat: Chat, id: RoomId, epoch: number | null, seq: Seq | null):
   return [next, [{ kind: "list" }, { kind: "load", room: id }]];
 }
 
-function onRemoved(chat: Chat, id: RoomId, reason: "left" | "kicked" | "deleted"): Change {
+function onRemoved(chat: Chat, id: RoomId, reason: RemovedReason): Change {
   const { [id]: room, ...rooms } = chat.rooms;
   if (!room) return [chat, []];
   const { [id]: _, ...timelines } = chat.timelines;
@@ -240,8 +241,8 @@ function onAck(chat: Chat, id: string, room: RoomId, seq: Seq | null): Change {
 
 function onError(chat: Chat, error: Extract<ServerFrame, { t: "error" }>, now: number): Change {
   const { id } = error;
-  if (id === undefined) return [chat, []];
-  const box = outbox.refused(chat.outbox, id, error.code, error.retry_after_ms, now);
+  if (!id) return [chat, []];
+  const box = outbox.refused(chat.outbox, id, error.code, error.retry_after_ms ?? null, now);
   return box === chat.outbox ? [chat, []] : [{ ...chat, outbox: box }, [{ kind: "flush" }]];
 }
 

@@ -138,7 +138,7 @@ export function refused(
   box: Outbox,
   id: string,
   code: string,
-  retryAfterMs: number | undefined,
+  retryAfterMs: number | null,
   now: number,
 ): Outbox {
   const entry = box.entries.find((candidate) => candidate.id === id);

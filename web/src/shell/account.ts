@@ -1,7 +1,7 @@
 /** Who is signed in in this browser: from the first look at the cookie to signing out. */
 
 import type { RoomView } from "../core/rooms";
-import type { Me } from "../protocol/types";
+import type { Me, RemovedReason } from "../protocol/types";
 import { Api, ApiError } from "./api";
 import { ChatSession } from "./session";
 import { Storage } from "./storage";
@@ -16,7 +16,7 @@ export type AccountState =
 
 /** Something happened that the person should be told of. */
 export type News =
-  | { id: number; kind: "removed"; room: RoomView; reason: "left" | "kicked" | "deleted" }
+  | { id: number; kind: "removed"; room: RoomView; reason: RemovedReason }
   | { id: number; kind: "error"; code: string };
 
 const HINT = "kaftalk.signed-in";

@@ -34,8 +34,7 @@ export class Requests {
   /** Take a server frame; true if it answers a request. */
   take(frame: ServerFrame): boolean {
     if (frame.t !== "ack" && frame.t !== "page" && frame.t !== "error") return false;
-    const waiting = this.#waiting.get(frame.id ?? "");
-    if (!waiting || frame.id === undefined) return false;
+    if (!frame.id || !this.#waiting.has(frame.id)) return false;
     if (frame.t === "error") this.#fail(frame.id, frame.code);
     else this.#done(frame.id)?.resolve(frame);
     return true;

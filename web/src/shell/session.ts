@@ -18,7 +18,16 @@ import { type ConnectionState, greeting, START } from "../core/connection";
 import * as outbox from "../core/outbox";
 import type { RoomView } from "../core/rooms";
 import { length, mentionsIn, normalise, TEXT_CHARS_MAX } from "../core/text";
-import type { Page, RoomEvent, RoomId, Seq, ServerFrame, User, UserId } from "../protocol/types";
+import type {
+  Page,
+  RemovedReason,
+  RoomEvent,
+  RoomId,
+  Seq,
+  ServerFrame,
+  User,
+  UserId,
+} from "../protocol/types";
 import { type Api, ApiError } from "./api";
 import { Attention } from "./attention";
 import { uuid } from "./ids";
@@ -38,7 +47,7 @@ export interface SessionPorts {
   storage: Storage;
   tab: TabStream;
   signedOut(): void;
-  removed(room: RoomView, reason: "left" | "kicked" | "deleted"): void;
+  removed(room: RoomView, reason: RemovedReason): void;
 }
 
 export class ChatSession {
