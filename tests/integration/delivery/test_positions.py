@@ -1,5 +1,7 @@
 """When the position of a room passes: after the effect, and never for the sake of a gateway that is behind."""
 
+import pytest
+
 from kaftalk_protocol.deliveries import Behind, Heads
 from kaftalk_testing.delivery_stack import DeliveryStack
 from kaftalk_testing.seeded_rooms import SeededRoom
@@ -48,6 +50,7 @@ async def test_it_passes_records_that_nobody_sees(delivery: DeliveryStack) -> No
         assert await passes(delivery, room, seqs[-1])
 
 
+@pytest.mark.slow
 async def test_a_gateway_that_does_not_acknowledge_is_marked_behind_and_others_are_not_held_up(
     delivery: DeliveryStack,
 ) -> None:

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import httpx
+import pytest
+
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.ids import UserId
 from kaftalk_protocol.records import Delete, Edit, Join, Reaction
@@ -11,6 +14,8 @@ from kaftalk_testing.delivery_stack import SHARDS, DeliveryStack
 from kaftalk_testing.seeded_rooms import SeededRoom
 from kaftalk_views import generation
 from kaftalk_views.cursors import ReadCursors
+
+pytestmark = pytest.mark.slow
 
 FRIEND = UserId("0b0c4a9e-7b1c-4d8e-9f50-00000000000a")
 
@@ -106,10 +111,7 @@ async def test_an_idle_rooms_state_is_read_from_its_snapshot(delivery: DeliveryS
 
 
 def _snapshots_written(delivery: DeliveryStack) -> bool:
-    import urllib.request
-
-    with urllib.request.urlopen(f"{delivery.stack.internal_url('delivery')}/metrics") as answer:
-        text = answer.read().decode()
+    text = httpx.get(f"{delivery.stack.internal_url('delivery')}/metrics").text
     return any(
         line.startswith("kaftalk_delivery_snapshots_total") and float(line.split()[1]) > 0 for line in text.splitlines()
     )

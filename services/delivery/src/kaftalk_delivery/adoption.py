@@ -51,9 +51,9 @@ class Adoption:
         self._waiting: dict[str, OwnedRoom] = {}
         self._wake = asyncio.Event()
 
-    def awaits(self, shard: int) -> bool:
-        """Tell whether a room of a shard is not live yet."""
-        return any(room.shard == shard for room in self._waiting.values())
+    def unfinished(self) -> frozenset[int]:
+        """Give the shards that have a room which is not live yet."""
+        return frozenset(room.shard for room in self._waiting.values())
 
     def want(self, room: OwnedRoom) -> None:
         """Make a room live, or live again from where its view stands."""

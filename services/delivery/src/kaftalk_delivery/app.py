@@ -104,14 +104,14 @@ class App:
             self._links,
             hand_over=self._snapshots.hand_over,
         )
-        epochs = Epochs(views, self._ranges, self._topics, self._writer, self._tasks, again=self._adoption.want)
+        epochs = Epochs(views, self._ranges, self._topics, self._writer, self._tasks, again=self._views.abandon)
         self._projector = Projector(
             self._rooms,
             self._reader,
             views,
             self._views,
             self._links,
-            recover=self._adoption.want,
+            recover=self._views.abandon,
             troubled=epochs.troubled,
         )
         cursors = ReadCursors(redis, shards=settings.shards)
@@ -119,7 +119,6 @@ class App:
         self._generations = Generations(
             redis,
             self._rooms,
-            self._adoption,
             self._views,
             self._cursors,
             owned=self._owned,

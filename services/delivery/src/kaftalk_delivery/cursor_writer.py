@@ -1,7 +1,7 @@
 """Read cursors and mutes on their way from Redis to Kafka, within seconds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from kaftalk_protocol.topics import CURSORS
 from kaftalk_roomlog.errors import AppendError
@@ -13,6 +13,7 @@ from kaftalk_views.cursors import CursorRecord, ReadCursors, parse
 
 _EVERY_S = 2.0
 _A_ROUND = 500
+_RESTORES_AT_ONCE = 4
 _READ_BYTES = 4 << 20
 
 _written = metrics.counter("kaftalk_delivery_cursors_total", "Read cursors and mutes written to Kafka")
@@ -39,13 +40,25 @@ class CursorWriter:
             except RedisError:
                 continue
 
-    async def restore(self, shard: int) -> None:
-        """Bring the cursors of a shard back from Kafka; they never fall by it.
+    async def restore(self, shards: Collection[int]) -> None:
+        """Bring the cursors of shards back from Kafka; they never fall by it.
 
         Raises RedisAway, ReadError.
         """
+        if not shards:
+            return
+        ends = await self._ranges.partition_ends(CURSORS)
+        gate = asyncio.Semaphore(_RESTORES_AT_ONCE)
+
+        async def one(shard: int) -> None:
+            async with gate:
+                await self._cursors.restore(await self._newest(shard, ends[shard]))
+
+        await asyncio.gather(*(one(shard) for shard in shards if ends.get(shard)))
+
+    async def _newest(self, shard: int, end: int) -> list[CursorRecord]:
         newest: dict[bytes, bytes] = {}
-        position, end = await self._ranges.bounds(CURSORS, partition=shard)
+        position = 0
         while position < end:
             records = await self._ranges.read(CURSORS, position, end, partition=shard, bytes_max=_READ_BYTES)
             for record in records:
@@ -54,7 +67,7 @@ class CursorWriter:
                 else:
                     newest[record.key or b""] = record.value
             position = records[-1].offset + 1 if records else end
-        await self._cursors.restore([parse(key, value) for key, value in newest.items()])
+        return [parse(key, value) for key, value in newest.items()]
 
     async def _flush(self, shard: int) -> None:
         """Take what is dirty, write it, and only then forget it; what could not be written is dirty again."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-from kaftalk_delivery.adoption import Adoption
 from kaftalk_delivery.cursor_writer import CursorWriter
 from kaftalk_delivery.owned_rooms import OwnedRooms
 from kaftalk_delivery.view_writer import ViewWriter
@@ -25,23 +24,21 @@ class Generations:
     """Reads `view:generation` every second: gone or changed means that all views of our rooms are to be made again.
 
     When all of a shard are made it is marked so; before, a missing room proves nothing to whoever lists rooms. `made`
-    tells whether every room of a shard is live.
+    gives the shards of which every room is live.
     """
 
     def __init__(
         self,
         redis: Redis,
         rooms: OwnedRooms,
-        adoption: Adoption,
         writer: ViewWriter,
         cursors: CursorWriter,
         *,
         owned: Callable[[], frozenset[int]],
-        made: Callable[[int], bool],
+        made: Callable[[], frozenset[int]],
     ) -> None:
         self._redis = redis
         self._rooms = rooms
-        self._adoption = adoption
         self._writer = writer
         self._cursors = cursors
         self._owned = owned
@@ -79,8 +76,7 @@ class Generations:
         """Make the views of all rooms again, those in use first."""
         _log.warning("views_lost", rooms=len(self._rooms))
         for room in sorted(self._rooms, key=lambda room: -room.touched_s):
-            self._writer.forget(room)
-            self._adoption.want(room)
+            self._writer.abandon(room)
 
     async def _mark(self, found: str) -> None:
         """Mark the shards that are made; before, cursors come back from Kafka, for members only, so views come first.
@@ -89,15 +85,13 @@ class Generations:
         """
         owned = self._owned()
         patient = asyncio.get_running_loop().time() - self._since_s < _PATIENCE_S
-        due = [shard for shard in owned - self._marked if self._made(shard) or not patient]
-        if due:
+        made = self._made() if patient else owned
+        if due := (owned - self._marked) & made:
             marks = await self._redis.run("HGETALL", VIEW_SHARDS)
-            for shard in due:
-                if marks.get(str(shard)) != found:
-                    await self._cursors.restore(shard)
+            await self._cursors.restore([shard for shard in due if marks.get(str(shard)) != found])
             await generation.mark(self._redis, due, found)
             _log.info("views_made", shards=len(due))
-        self._marked = (self._marked | frozenset(due)) & owned
+        self._marked = (self._marked | due) & owned
 
     async def _verify(self) -> None:
         """Redis was started anew: it may have lost its last second (`appendfsync everysec`)."""

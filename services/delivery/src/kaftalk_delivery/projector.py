@@ -53,8 +53,13 @@ class Projector:
         while True:
             news = await self._reader.poll()
             batches = self._sort(news)
-            if batches:
+            try:
                 await self._take(batches)
+            except Exception:
+                # What was polled will not come again: a room must never be folded on with a hole in it.
+                for room in batches:
+                    self._recover(room)
+                raise
 
     def _sort(self, news: Sequence[LogBatch | LogTrouble]) -> dict[OwnedRoom, list[LogRecord]]:
         batches: dict[OwnedRoom, list[LogRecord]] = {}
@@ -69,6 +74,8 @@ class Projector:
         return batches
 
     async def _take(self, batches: dict[OwnedRoom, list[LogRecord]]) -> None:
+        if not batches:
+            return
         await self._load([room for room in batches if room.state is None])
         folded: list[tuple[OwnedRoom, Projection]] = []
         now_s = asyncio.get_running_loop().time()

@@ -57,9 +57,9 @@ class Shards:
             for record in await self._tail.poll():
                 self._take(record)
 
-    def made(self, shard: int) -> bool:
-        """Tell whether all rooms of a shard are live here."""
-        return self._tail.has_caught_up(shard) and not self._adoption.awaits(shard)
+    def made(self) -> frozenset[int]:
+        """Give the shards of which all rooms are live here."""
+        return frozenset(filter(self._tail.has_caught_up, self.owned)) - self._adoption.unfinished()
 
     def drop(self, room: OwnedRoom) -> None:
         """Let go of a room."""

@@ -60,12 +60,17 @@ class ViewWriter:
         for room in rooms:
             at, head = room.head, heads.get(room.id)
             if head is None:
-                self._lost(room)
+                self.abandon(room)
             elif at is not None and at.epoch == head.epoch and head.applied_seq < at.applied_seq:
                 try:
                     await self._catch_up.project_to(room.placement, at.applied_seq)
                 except ViewError:
-                    self._lost(room)
+                    self.abandon(room)
+
+    def abandon(self, room: OwnedRoom) -> None:
+        """Drop what waits of a room and let it become live anew, from wherever its view stands."""
+        self.forget(room)
+        self._lost(room)
 
     def forget(self, room: OwnedRoom) -> None:
         """Drop what waits of a room: somebody else owns it now, or its view is made anew."""
@@ -105,11 +110,11 @@ class ViewWriter:
         try:
             head = (await self._views.heads([room.id])).get(room.id)
             if head is None:
-                self._lost(room)
+                self.abandon(room)
             elif head.applied_seq < projection.applied_seq:
                 await self._catch_up.project_to(room.placement, projection.applied_seq)
         except RedisError:
             self._keep(room, projection)
         except (ViewError, RoomLogError) as error:
             _log.warning("view_not_caught_up", room=room.id, error=repr(error))
-            self._lost(room)
+            self.abandon(room)
