@@ -14,6 +14,8 @@ from kaftalk_testing.account import Account
 
 NewAccount = Callable[[], Awaitable[Account]]
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = ("anonymous", "stranger", "ex-member", "member", "moderator", "owner")
 
 

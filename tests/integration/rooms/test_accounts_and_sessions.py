@@ -171,6 +171,21 @@ async def test_a_deleted_account_cannot_sign_in_and_shows_inactive(new_account: 
     assert again.status_code == 409
 
 
+async def test_a_deleted_account_leaves_its_rooms_to_others(new_account: NewAccount) -> None:
+    gone, moderator, member = await new_account(), await new_account(), await new_account()
+    shared = (await gone.room(member_ids=[member.id, moderator.id]))["id"]
+    await gone.call("PATCH", f"/rooms/{shared}/members/{moderator.id}", json={"role": "moderator"})
+    alone = (await gone.room())["id"]
+    await gone.call("DELETE", "/me")
+    async with asyncio.timeout(10):
+        while (await moderator.call("GET", f"/rooms/{shared}"))["me"]["role"] != "owner":
+            await asyncio.sleep(0.02)
+        while (await member.ask("GET", f"/rooms/{alone}")).status_code != 404:
+            await asyncio.sleep(0.02)
+    members = (await member.call("GET", f"/rooms/{shared}/members"))["items"]
+    assert {one["user"]["id"] for one in members} == {moderator.id, member.id}
+
+
 async def test_people_are_found_by_two_syllables_and_by_ids(http: httpx.AsyncClient) -> None:
     tag = uuid.uuid4().hex[:6]
     one = await Account.register(http, display_name=f"김하늘바다{tag}")

@@ -12,6 +12,7 @@ from kaftalk_rooms.accounts import Accounts
 from kaftalk_rooms.api import build_api
 from kaftalk_rooms.changes import RoomChanges
 from kaftalk_rooms.creation import RoomCreation
+from kaftalk_rooms.farewells import Farewells
 from kaftalk_rooms.gateway_notices import GatewayNotices
 from kaftalk_rooms.invite_codes import InviteCodes
 from kaftalk_rooms.kept_answers import KeptAnswers
@@ -19,7 +20,7 @@ from kaftalk_rooms.membership import Membership
 from kaftalk_rooms.messages import Messages, send_limits
 from kaftalk_rooms.parts import Parts
 from kaftalk_rooms.passwords import Passwords
-from kaftalk_rooms.rate_limits import Limit, RateLimits
+from kaftalk_rooms.rate_limits import RateLimits, per_second
 from kaftalk_rooms.sessions import Sessions
 from kaftalk_rooms.settings import RoomsSettings
 from kaftalk_rooms.topic_pool import TopicPool
@@ -153,7 +154,7 @@ class RoomsService:
         )  # fmt: skip
         history = RoomHistory(views, self._log, self._notes)
         per_s = (settings.limit_user_sends_per_s, settings.limit_room_sends_per_s)
-        limit = send_limits(limits, Limit("sends-user", per_s[0], 1_000), Limit("sends-room", per_s[1], 1_000))
+        limit = send_limits(limits, per_second("user-sends", per_s[0]), per_second("room-sends", per_s[1]))
         return Parts(
             settings=settings,
             accounts=self._accounts,
@@ -167,4 +168,5 @@ class RoomsService:
             listing=RoomListing(views, Users(redis), self._notes),
             cursors=cursors,
             notices=notices,
+            farewells=Farewells(membership, views, self._tasks),
         )

@@ -51,7 +51,10 @@ class RoomCreation:
             by=by, kind=asked.kind, name=asked.name, topic=asked.topic or None, history=asked.history, members=members
         )
         value = encode(record)
-        room = RoomId(await place.claim(await self._pool.take()))
+        ready = await self._pool.take()
+        room = RoomId(await place.claim(ready))
+        if room != ready:
+            await self._pool.give_back(ready)
         for _ in range(TRIES_MAX):
             _, first = await self._claim(Placement(room), value)
             if first.value == value:

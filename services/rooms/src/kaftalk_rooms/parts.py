@@ -1,7 +1,7 @@
 """What the routes work with, and what they read from every request."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -14,6 +14,7 @@ from kaftalk_rooms.access_tokens import AccessTokens, Bearer
 from kaftalk_rooms.account_book import StoredAccount
 from kaftalk_rooms.accounts import Accounts
 from kaftalk_rooms.creation import RoomCreation
+from kaftalk_rooms.farewells import Farewells
 from kaftalk_rooms.gateway_notices import GatewayNotices
 from kaftalk_rooms.kept_answers import KeptAnswers
 from kaftalk_rooms.membership import Membership
@@ -21,7 +22,9 @@ from kaftalk_rooms.messages import Messages
 from kaftalk_rooms.rate_limits import Limit, RateLimits
 from kaftalk_rooms.sessions import Sessions
 from kaftalk_rooms.settings import RoomsSettings
+from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.cursors import ReadCursors
+from kaftalk_views.errors import ViewError
 from kaftalk_views.listing import RoomListing
 
 
@@ -41,6 +44,7 @@ class Parts:
     listing: RoomListing
     cursors: ReadCursors
     notices: GatewayNotices
+    farewells: Farewells
 
     def limit(self, kind: str, count: int) -> Limit:
         """Give a limit of so many a minute."""
@@ -123,6 +127,14 @@ Key = Annotated[
     Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[ -~]+$"),
 ]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=1_000)]
+
+
+async def shown_room(parts: Parts, room: RoomId, viewer: UserId) -> dict[str, Any]:
+    """Give a room as the answer to a change that is made: from here on nothing can be "not done"."""
+    try:
+        return await parts.listing.room(room, viewer)
+    except (RedisError, ViewError) as error:
+        raise Refused(Code.UNKNOWN_OUTCOME, "it is stored, but cannot be shown now") from error
 
 
 def client_address(request: Request) -> str:

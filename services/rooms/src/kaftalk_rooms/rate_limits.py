@@ -27,6 +27,11 @@ class Limit:
     per_ms: int
 
 
+def per_second(kind: str, count: int) -> Limit:
+    """Give a limit of so many a second, those of two seconds at once if need be; gateways count on the same keys."""
+    return Limit(kind, 2 * count, 2_000)
+
+
 class RateLimits:
     """Counts what somebody does, and refuses what is too much."""
 

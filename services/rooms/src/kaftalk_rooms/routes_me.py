@@ -44,10 +44,11 @@ async def update_me(patch: AccountPatch, me: Me, parts: Use, response: Response,
 
 @router.delete("", status_code=204, responses=refusals(Code.UNAUTHENTICATED))
 async def delete_me(me: Me, parts: Use) -> None:
-    """Delete one's account: no sign-in any more, and only the username stays, at what one wrote."""
+    """Delete one's account: it leaves its rooms, and only the username stays, at what one wrote."""
     account = await parts.accounts.update(account_of(parts, me.user).deleted())
     await parts.sessions.end_all(me.user)
     await parts.notices.user_changed(account.user())
+    parts.farewells.begin(me.user)
 
 
 @router.put("/password", status_code=204, responses=refusals(Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.RATE_LIMITED))

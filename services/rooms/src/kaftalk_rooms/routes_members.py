@@ -10,7 +10,7 @@ from kaftalk_protocol.room_state import InviteState
 from kaftalk_rooms.kept_answers import Place
 from kaftalk_rooms.kept_answers import Request as Asked
 from kaftalk_rooms.paging import decode_cursor, encode_cursor, link_next, part_of
-from kaftalk_rooms.parts import Cursor, InRoom, Key, Me, OfUser, PageSize, Parts, Use
+from kaftalk_rooms.parts import Cursor, InRoom, Key, Me, OfUser, PageSize, Parts, Use, shown_room
 from kaftalk_rooms.problems import refusals
 from kaftalk_rooms.shapes import (
     NO_FIELDS,
@@ -41,7 +41,7 @@ _CHANGING = (*_MEMBERS, Code.FORBIDDEN, Code.UNKNOWN_OUTCOME)
 async def join_room(room: InRoom, me: Me, parts: Use, _: NoFields = NO_FIELDS) -> Any:
     """Join a public room."""
     await parts.membership.join(room, me.user)
-    return await parts.listing.room(room, me.user)
+    return await shown_room(parts, room, me.user)
 
 
 @router.post("/rooms/{room_id}/leave", status_code=204, responses=refusals(*_CHANGING, Code.LAST_OWNER))
@@ -137,7 +137,7 @@ async def preview_invite(code: Code_, _: Me, parts: Use) -> Any:
 )  # fmt: skip
 async def accept_invite(code: Code_, me: Me, parts: Use, _: NoFields = NO_FIELDS) -> Any:
     """Join by an invite."""
-    return await parts.listing.room(await parts.membership.accept(code, me.user), me.user)
+    return await shown_room(parts, await parts.membership.accept(code, me.user), me.user)
 
 
 async def _member(parts: Parts, room: RoomId, user: UserId) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from kaftalk_rooms.etags import ROOM_FIELDS, check_match, etag_of
 from kaftalk_rooms.kept_answers import Place
 from kaftalk_rooms.kept_answers import Request as Asked
 from kaftalk_rooms.paging import decode_cursor, encode_cursor, link_next, part_of
-from kaftalk_rooms.parts import Cursor, IfMatch, InRoom, Key, Me, PageSize, Parts, Text, Use
+from kaftalk_rooms.parts import Cursor, IfMatch, InRoom, Key, Me, PageSize, Parts, Text, Use, shown_room
 from kaftalk_rooms.problems import refusals
 from kaftalk_rooms.shapes import NO_FIELDS, Listed, Mute, NewDirectRoom, NewRoom, NoFields, Room, RoomEntry, RoomPatch
 
@@ -34,7 +34,7 @@ async def create_room(asked: NewRoom, me: Me, parts: Use, key: Key = None) -> An
     async def create(place: Place) -> dict[str, Any]:
         await parts.limits.take(parts.limit("room-creations", parts.settings.limit_room_creations), me.user)
         await parts.membership.check_rooms_of([me.user, *members])
-        return await parts.listing.room(await parts.creation.create(me.user, asked, place), me.user)
+        return await shown_room(parts, await parts.creation.create(me.user, asked, place), me.user)
 
     return await parts.answers.once(Asked(me.user, "/rooms", key, asked), create)
 
@@ -51,7 +51,7 @@ async def create_direct_room(asked: NewDirectRoom, me: Me, parts: Use, response:
     async def create(_: Place) -> dict[str, Any]:
         await parts.limits.take(parts.limit("room-creations", parts.settings.limit_room_creations), me.user)
         room, is_new = await parts.creation.direct(me.user, other)
-        return {"room": await parts.listing.room(room, me.user), "is_new": is_new}
+        return {"room": await shown_room(parts, room, me.user), "is_new": is_new}
 
     made = await parts.answers.once(Asked(me.user, "/rooms/direct", key, asked), create)
     response.status_code = 201 if made["is_new"] else 200
@@ -83,7 +83,9 @@ async def list_directory(
 async def get_room(room: InRoom, me: Me, parts: Use, response: Response) -> Any:
     """Give one room."""
     await parts.membership.access(room, me.user)
-    return await _shown(parts, room, me.user, response)
+    shown = await parts.listing.room(room, me.user)
+    response.headers["ETag"] = etag_of(shown, ROOM_FIELDS)
+    return shown
 
 
 @router.patch("/{room_id}", response_model=Room, responses=refusals(*_CHANGING, Code.PRECONDITION_FAILED))
@@ -143,6 +145,6 @@ def _ms(moment: datetime) -> int:
 
 
 async def _shown(parts: Parts, room: RoomId, viewer: UserId, response: Response) -> dict[str, Any]:
-    shown = await parts.listing.room(room, viewer)
+    shown = await shown_room(parts, room, viewer)
     response.headers["ETag"] = etag_of(shown, ROOM_FIELDS)
     return shown

@@ -47,6 +47,11 @@ class TopicPool:
         _inline.inc()
         return (await self._make(1))[0]
 
+    async def give_back(self, room: RoomId) -> None:
+        """Put back a room that was taken and not used."""
+        with contextlib.suppress(RedisAway):
+            await self._redis.run("RPUSH", redis_keys.ROOM_POOL, room)
+
     async def refill(self) -> None:
         """Keep the pool full, for ever."""
         while True:
