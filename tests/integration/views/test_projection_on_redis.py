@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaftalk_protocol import redis_keys
-from kaftalk_protocol.records import AnyRecord, Join, Kick, Message, Room
+from kaftalk_protocol.records import AnyRecord, Delete, Join, Kick, Message, Reaction, Room
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_runtime.redis_client import Redis
 from kaftalk_testing.busy_logs import busy_logs
@@ -126,6 +126,17 @@ async def test_annotations_may_come_in_any_order_and_twice(
     await redis.many([converge(shuffled)])
 
     assert await dump(redis, room.placement.room) == in_order
+
+
+async def test_nothing_is_kept_of_reactions_to_what_is_deleted(
+    redis: Redis, catch_up: CatchUp, new_room: NewRoom
+) -> None:
+    room = new_room()
+    react, delete = Reaction(by=ANN, target=1, emoji="👍", on=True), Delete(by=BOB, target=1, author=BOB)
+    await catch_up.project_to(room.placement, room.add(OPENING, message(BOB, 1), react))
+    assert await redis.run("EXISTS", redis_keys.room_reactions(room.placement.room, 1))
+    await catch_up.project_to(room.placement, room.add(delete, react))
+    assert not await redis.run("EXISTS", redis_keys.room_reactions(room.placement.room, 1))
 
 
 async def test_a_projection_takes_effect_whole_or_not_at_all(redis: Redis, views: RoomViews, new_room: NewRoom) -> None:
