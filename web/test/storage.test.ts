@@ -4,7 +4,7 @@ import type { Entry, Stream } from "../src/core/outbox";
 import { Storage } from "../src/shell/storage";
 import { ROOM, STREAM } from "./samples";
 
-const stream: Stream = { id: STREAM, created: 1, next: { [ROOM]: 2 } };
+const stream: Stream = { id: STREAM, created: Date.now(), next: { [ROOM]: 2 } };
 const entry: Entry = {
   id: "m1",
   stream: STREAM,
@@ -37,5 +37,12 @@ it("leaves nothing behind when a person signs out", async () => {
   const storage = new Storage("out");
   await storage.write("me", stream, [entry], []);
   await storage.forget("me");
+  expect(await storage.kept("me", STREAM)).toEqual([]);
+});
+
+it("lets go of the streams of tabs that were closed long ago", async () => {
+  const storage = new Storage("old");
+  await storage.write("me", { ...stream, created: 1 }, [], []);
+  await storage.kept("me", null);
   expect(await storage.kept("me", STREAM)).toEqual([]);
 });
