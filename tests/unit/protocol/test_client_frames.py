@@ -131,10 +131,19 @@ def test_a_missing_field_is_named(name: str) -> None:
             assert refusal(short).field == name
 
 
-@pytest.mark.parametrize("value", ["1e999", "-1e999", '{"deep":1e999}', "9" * 5_000])
+@pytest.mark.parametrize("value", [
+    "1e999", "-1e999", '{"deep":1e999}', "9" * 5_000, "9" * 400, str(2**64), f"[{-(2**63) - 1}]",
+])  # fmt: skip
 def test_a_number_that_json_cannot_carry_back_is_invalid(value: str) -> None:
     frame = json.dumps(SEND)[:-1] + f', "ext": {{"a": {value}}}}}'
     assert refusal(frame).frame_id == "1"
+
+
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 0.5, -0.0, 1e308])
+def test_a_number_that_every_reader_can_give_back_is_kept(number: float) -> None:
+    frame = parse(json.dumps(SEND | {"ext": {"a": [number]}}))
+    assert isinstance(frame, Send)
+    assert frame.ext == {"a": [number]}
 
 
 @pytest.mark.parametrize("text", ['"a\\ud800b"', '"\\udc00"', "[" * 300 + "]" * 300])

@@ -13,6 +13,8 @@ from kaftalk_protocol.text import Emoji, MessageText, Uuid, is_encodable
 SEQ_MAX = 2**53 - 1
 FRAME_BYTES_MAX = 64 * 1024
 EXT_BYTES_MAX = 4 * 1024
+INT_MIN, INT_MAX = -(2**63), 2**64 - 1
+INT_DIGITS_MAX = 20
 FIELD_CHARS_MAX = 128
 
 Seq = Annotated[int, Field(ge=0, le=SEQ_MAX, strict=True)]
@@ -45,7 +47,8 @@ class MessageFields(_Frame):
         try:
             pydantic_core.from_json(written, allow_inf_nan=False)
         except ValueError as error:
-            raise ValueError("has a number that JSON cannot hold") from error
+            raise ValueError("has a number or a depth that JSON cannot hold") from error
+        json.loads(written, parse_int=_kept_int)
         return ext
 
     @field_validator("media")
@@ -236,6 +239,13 @@ def _unreadable(text: str | bytes) -> BadFrame | InvalidFrame:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _kept_int(digits: str) -> int:
+    """Refuse what readers of the log cannot give back: beyond 64 bits they see a float, or nothing at all."""
+    if len(digits) > INT_DIGITS_MAX or not INT_MIN <= int(digits) <= INT_MAX:
+        raise ValueError("has a whole number of more than 64 bits")
+    return int(digits)
 
 
 def _invalid(raw: dict[str, Any], error: ValidationError) -> BadFrame | InvalidFrame:
