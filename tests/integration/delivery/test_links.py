@@ -86,6 +86,20 @@ async def test_a_new_member_is_announced_where_she_is_online(delivery: DeliveryS
         assert not [one for one in other.controls if isinstance(one, Joined)]
 
 
+async def test_the_members_of_a_room_that_was_just_made_are_announced_whoever_applied_its_first_record(
+    delivery: DeliveryStack,
+) -> None:
+    async with delivery.link("gateway-3") as link:
+        for applied_by_its_maker in (True, False):
+            (room,) = await delivery.seed.unplaced(1)
+            await delivery.redis.run("ZADD", redis_keys.online(room.owner), 9_999_999_999_999, "gateway-3")
+            if applied_by_its_maker:
+                await delivery.project(room)
+            await delivery.seed.place(room.placement)
+            joined = await link.control(Joined, where=lambda one, room=room: one.room == room.id)
+            assert (joined.user, joined.seq) == (room.owner, 0)
+
+
 async def test_typing_reaches_the_other_gateways_only(delivery: DeliveryStack) -> None:
     (room,) = await delivery.seed.rooms(1)
     async with delivery.link("gateway-1") as one, delivery.link("gateway-2") as other:

@@ -5,11 +5,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kaftalk_roomlog.ranges import RoomLogRange
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.redis_client import Redis, open_redis
 from kaftalk_testing import plan as plans
 from kaftalk_testing.link_client import LinkClient, open_link
-from kaftalk_testing.seeded_rooms import RoomSeed, room_seed
+from kaftalk_testing.seeded_rooms import RoomSeed, SeededRoom, room_seed
 from kaftalk_testing.stack import Stack, run_stack
+from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.room_views import RoomViews
 
 SHARDS = 16
@@ -28,6 +31,15 @@ class DeliveryStack:
         """Open a link to an instance."""
         keys = str(self.stack.programs[f"delivery-{index + 1}"].env["KAFTALK_INTERNAL_KEYS"]).split(",")
         return open_link(self.stack.internal_url("delivery", index).replace("http", "ws", 1), keys, gateway)
+
+    async def project(self, room: SeededRoom) -> None:
+        """Apply a room's first record as the rooms service does."""
+        ranges = RoomLogRange(Kafka(self.stack.kafka_bootstrap))
+        await ranges.start()
+        try:
+            await CatchUp(self.views, ranges).project_to(room.placement, 0)
+        finally:
+            await ranges.stop()
 
     async def start(self, index: int = 0) -> None:
         """Start an instance unless it runs."""

@@ -56,10 +56,16 @@ class RoomSeed:
 
     async def rooms(self, count: int) -> list[SeededRoom]:
         """Make rooms: topic, first record, placement."""
+        made = await self.unplaced(count)
+        await asyncio.gather(*(self.place(room.placement) for room in made))
+        return made
+
+    async def unplaced(self, count: int) -> list[SeededRoom]:
+        """Make rooms up to their first record; nobody knows of them yet."""
         made = [_room() for _ in range(count)]
         await self.topics.create_room_topics([room.placement.topic for room in made])
         for start in range(0, count, _AT_ONCE):
-            await asyncio.gather(*(self._place(room) for room in made[start : start + _AT_ONCE]))
+            await asyncio.gather(*(self._open(room) for room in made[start : start + _AT_ONCE]))
         return made
 
     async def append(self, room: SeededRoom, *records: AnyRecord) -> list[int]:
@@ -75,11 +81,10 @@ class RoomSeed:
         """Write a placement."""
         await placements.publish(self.writer, placement)
 
-    async def _place(self, room: SeededRoom) -> None:
+    async def _open(self, room: SeededRoom) -> None:
         await self.topics.await_visible(room.placement.topic, timeout_s=60.0)
         opening = Room(by=room.owner, kind="public", name="tea", members={room.owner: "owner"})
         await self.append(room, opening)
-        await self.place(room.placement)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from kaftalk_delivery.adoption import Adoption
@@ -15,7 +15,7 @@ from kaftalk_delivery.janitor import Janitor
 from kaftalk_delivery.link_endpoint import link_route
 from kaftalk_delivery.links import Links
 from kaftalk_delivery.notices import Notices
-from kaftalk_delivery.owned_rooms import OwnedRooms
+from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
 from kaftalk_delivery.position_writer import PositionWriter
 from kaftalk_delivery.projector import Projector
 from kaftalk_delivery.settings import Settings
@@ -54,60 +54,71 @@ _HAND_OVER_S = 2.5
 _log = get_logger(__name__)
 
 
+class _Logs:
+    """Everything that talks to Kafka."""
+
+    def __init__(self, settings: Settings) -> None:
+        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
+        self.reader = RoomLogReader(kafka)
+        self.ranges = RoomLogRange(kafka)
+        # Placements, cursors and the first record of an epoch, which may be as large as a snapshot.
+        self.writer = RoomLogWriter(kafka, producers=2, record_bytes_max=SNAPSHOT_BYTES_MAX)
+        self.topics = Topics(kafka, replication=settings.replication)
+        self.snapshots = SnapshotLog(kafka, names.SNAPSHOTS, shards=settings.shards)
+        self.tail = TailReader(kafka, names.ROOMS)
+        self.ownership = ShardOwnership(kafka, names.ROOMS, group_id=_GROUP)
+
+    async def start(self) -> None:
+        """Connect, and wait for the topics that the rooms service creates; the group is joined later."""
+        for part in (self.topics, self.ranges, self.reader, self.writer, self.snapshots):
+            await _until_answered(part.start)
+        for topic in _SYSTEM_TOPICS:
+            await _until_answered(partial(self.topics.await_visible, topic))
+        await _until_answered(lambda: self.tail.start(frozenset()))
+
+    async def stop(self) -> None:
+        """Close what is left after the group."""
+        parts = (self.tail, self.reader, self.writer, self.snapshots, self.ranges, self.topics)
+        await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all parts can go on; if not, only a new process helps."""
+        return all(part.healthy for part in (self.reader, self.ranges, self.writer, self.ownership))
+
+
 class App:
     """The delivery service."""
 
     public: Listener | None = None
 
     def __init__(self, settings: Settings) -> None:
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
-        clock = SystemClock()
         self._settings = settings
         self._tasks = Tasks()
         self._open = False
+        self._clock = SystemClock()
+        self._logs = logs = _Logs(settings)
         self._redis = redis = open_redis(settings.redis_url)
-        self._reader = RoomLogReader(kafka)
-        self._ranges = RoomLogRange(kafka)
-        # Placements, cursors and the first record of an epoch, which may be as large as a snapshot.
-        self._writer = RoomLogWriter(kafka, producers=2, record_bytes_max=SNAPSHOT_BYTES_MAX)
-        self._topics = Topics(kafka, replication=settings.replication)
-        self._snapshot_log = SnapshotLog(kafka, names.SNAPSHOTS, shards=settings.shards)
-        self._tail = TailReader(kafka, names.ROOMS)
-        self._ownership = ShardOwnership(kafka, names.ROOMS, group_id=_GROUP)
-
-        self._rooms = OwnedRooms()
-        views = RoomViews(redis, shards=settings.shards)
-        catch_up = CatchUp(views, self._ranges)
-        positions = Positions()
-        self._positions = PositionWriter(positions, redis)
-        self._notices = Notices(redis, clock)
-        self._links = Links(
-            settings.instance,
-            settings.shards,
-            self._rooms,
-            positions,
-            joined=self._notices.joined,
-            passed=self._positions.wake,
-            member_counts=self._notices.member_counts,
-        )
-        self._adoption = Adoption(
-            self._rooms, self._reader, self._ranges, views, catch_up, self._snapshot_log, live=self._links.stands
-        )
+        self._rooms = rooms = OwnedRooms()
+        self._room_views = views = RoomViews(redis, shards=settings.shards)
+        catch_up = CatchUp(views, logs.ranges)
+        self._links = self._wire_links()
+        self._adoption = Adoption(rooms, logs.reader, logs.ranges, views, catch_up, logs.snapshots, live=self._are_live)
         self._views = ViewWriter(views, catch_up, redis, lost=self._adoption.want)
-        self._snapshots = SnapshotWriter(self._rooms, self._snapshot_log)
+        self._snapshots = SnapshotWriter(rooms, logs.snapshots)
         self._shards = Shards(
-            self._ownership,
-            self._tail,
-            self._rooms,
+            logs.ownership,
+            logs.tail,
+            rooms,
             self._adoption,
             self._views,
             self._links,
             hand_over=self._snapshots.hand_over,
         )
-        epochs = Epochs(views, self._ranges, self._topics, self._writer, self._tasks, again=self._views.abandon)
+        epochs = Epochs(views, logs.ranges, logs.topics, logs.writer, self._tasks, again=self._views.abandon)
         self._projector = Projector(
-            self._rooms,
-            self._reader,
+            rooms,
+            logs.reader,
             views,
             self._views,
             self._links,
@@ -115,43 +126,49 @@ class App:
             troubled=epochs.troubled,
         )
         cursors = ReadCursors(redis, shards=settings.shards)
-        self._cursors = CursorWriter(cursors, self._writer, self._ranges, self._owned)
+        self._cursors = CursorWriter(cursors, logs.writer, logs.ranges, self._owned)
         self._generations = Generations(
-            redis,
-            self._rooms,
-            self._views,
-            self._cursors,
-            owned=self._owned,
-            made=self._shards.made,
+            redis, rooms, self._views, self._cursors, owned=self._owned, made=self._shards.made
         )
-        self._janitor = Janitor(
-            self._rooms, self._topics, self._snapshot_log, self._writer, clock, drop=self._shards.drop
-        )
-        self._heartbeat = Heartbeat(redis, clock, settings.instance, settings.link_url)
+        self._janitor = Janitor(rooms, logs.topics, logs.snapshots, logs.writer, self._clock, drop=self._shards.drop)
+        self._heartbeat = Heartbeat(redis, self._clock, settings.instance, settings.link_url)
         self._health = Health(
             {"kafka": self._kafka_answers, "redis": redis.ping, "shards": self._has_shards}, alive=self._alive
         )
-        keys = InternalKeys(settings.internal_keys)
+        self.internal = self._listener()
+
+    def _wire_links(self) -> Links:
+        positions = Positions()
+        self._positions = PositionWriter(positions, self._redis)
+        self._notices = Notices(self._redis, self._room_views, self._clock)
+        return Links(
+            self._settings.instance,
+            self._settings.shards,
+            self._rooms,
+            positions,
+            joined=self._notices.joined,
+            passed=self._positions.wake,
+            member_counts=self._notices.member_counts,
+        )
+
+    def _listener(self) -> Listener:
+        keys = InternalKeys(self._settings.internal_keys)
         link = link_route(self._links, keys, open_for_links=lambda: self._open)
-        self.internal = Listener(
+        return Listener(
             internal_app(self._health, [link]),
-            settings.internal_listen,
+            self._settings.internal_listen,
             ws="websockets-sansio",
             ws_bytes_max=_LINK_MESSAGE_BYTES_MAX,
         )
 
     async def start(self) -> None:
         """Connect to Kafka, wait for the system topics, and join the group that shares out the shards."""
-        for part in (self._topics, self._ranges, self._reader, self._writer, self._snapshot_log):
-            await _until_answered(part.start)
-        for topic in _SYSTEM_TOPICS:
-            await _until_answered(partial(self._topics.await_visible, topic))
-        await _until_answered(lambda: self._tail.start(frozenset()))
+        await self._logs.start()
         await self._check_shards()
         self._started_s = asyncio.get_running_loop().time()
         for name, loop in self._loops().items():
             self._tasks.run(name, loop)
-        await _until_answered(self._ownership.start)
+        await _until_answered(self._logs.ownership.start)
         self._tasks.run("ownership", self._shards.follow_ownership)
         self._open = True
 
@@ -160,7 +177,7 @@ class App:
         self._health.drain()
         if not self._open:
             return
-        await self._ownership.stop()
+        await self._logs.ownership.stop()
         await asyncio.sleep(_HAND_OVER_S)
         self._links.announce(frozenset())
         await self._snapshots.hand_over(list(self._rooms))
@@ -170,8 +187,7 @@ class App:
     async def stop(self) -> None:
         """End everything."""
         await self._tasks.stop()
-        parts = (self._tail, self._reader, self._writer, self._snapshot_log, self._ranges, self._topics)
-        await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
+        await self._logs.stop()
         await self._redis.close()
 
     def _loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -194,7 +210,7 @@ class App:
         }
 
     async def _check_shards(self) -> None:
-        partitions = await self._ranges.partitions(names.ROOMS)
+        partitions = await self._logs.ranges.partitions(names.ROOMS)
         if partitions != self._settings.shards:
             print(
                 f"KAFTALK_SHARDS is {self._settings.shards}, but {names.ROOMS} has {partitions} partitions",
@@ -205,13 +221,18 @@ class App:
     def _owned(self) -> frozenset[int]:
         return self._shards.owned
 
+    def _are_live(self, rooms: Sequence[OwnedRoom]) -> None:
+        self._links.stands(rooms)
+        for room in rooms:
+            if room.is_new:
+                room.is_new = False
+                self._notices.new_room(room.id)
+
     def _alive(self) -> bool:
-        """Parts that cannot recover by themselves need a new process."""
-        parts = (self._reader, self._ranges, self._writer, self._ownership)
-        return not self._open or all(part.healthy for part in parts)
+        return not self._open or self._logs.healthy
 
     async def _kafka_answers(self) -> bool:
-        return await self._ranges.end_offset(names.ROOMS) >= 0
+        return await self._logs.ranges.end_offset(names.ROOMS) >= 0
 
     async def _has_shards(self) -> bool:
         """With more instances than shards some have none for good."""

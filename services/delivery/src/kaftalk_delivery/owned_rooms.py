@@ -13,14 +13,16 @@ class OwnedRoom:
     """One room: where its log is, how far it is followed, and its state if that was needed yet.
 
     `head` is None until the room is live here. `unwritten` is what Redis has not taken yet. `since_snapshot` counts
-    the records since the last snapshot, `touched_s` is when the last one came (monotonic).
+    the records since the last snapshot, `touched_s` is when the last one came (monotonic). `is_new`: it was placed just
+    now, and whoever made it has applied its first record, so that its members are not seen joining here.
     """
 
-    __slots__ = ("head", "placement", "shard", "since_snapshot", "state", "touched_s", "unwritten")
+    __slots__ = ("head", "is_new", "placement", "shard", "since_snapshot", "state", "touched_s", "unwritten")
 
     def __init__(self, placement: Placement, shard: int) -> None:
         self.placement = placement
         self.shard = shard
+        self.is_new = False
         self.head: RoomHead | None = None
         self.state: RoomState | None = None
         self.unwritten: Projection | None = None

@@ -88,4 +88,6 @@ class Shards:
             return
         if known is not None:
             self.drop(known)
-        self._adoption.want(self._rooms.put(placement, record.partition))
+        room = self._rooms.put(placement, record.partition)
+        room.is_new = known is None and self._tail.has_caught_up(record.partition)
+        self._adoption.want(room)
