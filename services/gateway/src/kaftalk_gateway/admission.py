@@ -1,14 +1,14 @@
 """From `hello` to `welcome`: the ticket, the user, her rooms, and what her older connections lose by it."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import orjson
 
 from kaftalk_gateway import metrics
 from kaftalk_gateway.connection import CatchUp, Connection
-from kaftalk_gateway.feed import FeedState
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.peers import Outbox, Peers
 from kaftalk_gateway.presence import Presences, online_commands
@@ -42,8 +42,7 @@ class _Ticket(NamedTuple):
 class _Found(NamedTuple):
     """What Redis says of a user who has just been registered here."""
 
-    user: dict[str, Any] | None
-    ended: bool
+    user: dict[str, Any]
     rooms: set[RoomId]
     stream_owner: str | None
     connections: int
@@ -89,12 +88,9 @@ class Admission:
         """Redeem the ticket and open the session; False if the connection was closed instead."""
         try:
             ticket = await self._redeem(hello.ticket)
-            found = await self._register(connection, ticket, StreamId(hello.stream))
-            if found.user is None:
-                raise _Closed(CloseCode.LOST, "the account cannot be looked up now")
-            if not found.user.get("active", False) or found.ended:
-                raise _Closed(CloseCode.SESSION_ENDED, "the session has ended")
-            heads = await self._views.heads(self._unlinked(found.rooms))
+            with self._noting_changes(ticket.user) as changes:
+                found = await self._register(connection, ticket, StreamId(hello.stream))
+                heads = await self._views.heads(self._unlinked(found.rooms))
         except _Closed as closed:
             connection.close(closed.code, closed.reason)
             return False
@@ -105,7 +101,9 @@ class Admission:
             return False
         self._open(connection, ticket, hello, found)
         positions = {room: head.seq for room, head in heads.items()}
-        self._enter(connection, found.rooms, hello.resume, positions)
+        rooms = found.rooms.union(room for room, joined in changes.items() if joined)
+        rooms.difference_update(room for room, joined in changes.items() if not joined)
+        self._enter(connection, rooms, hello.resume, positions)
         await self._crowd_out(connection, found)
         return connection.is_open
 
@@ -132,6 +130,19 @@ class Admission:
             )
         except RedisError:
             return
+
+    @contextmanager
+    def _noting_changes(self, user: UserId) -> Iterator[dict[RoomId, bool]]:
+        """Collect which rooms the user gets (True) and loses while her rooms are being read."""
+        changes: dict[RoomId, bool] = {}
+        admitting = self._hub.admitting.setdefault(user, [])
+        admitting.append(changes)
+        try:
+            yield changes
+        finally:
+            self._hub.admitting[user] = [other for other in self._hub.admitting[user] if other is not changes]
+            if not self._hub.admitting[user]:
+                del self._hub.admitting[user]
 
     # --- the ticket ---
 
@@ -162,7 +173,12 @@ class Admission:
             if isinstance(reply, RedisRefused):
                 raise reply
         user, ended, rooms, owner, _, _, count = replies[3:]
-        return _Found(orjson.loads(user) if user else None, ended is not None, set(rooms), owner, int(count))
+        if user is None:
+            raise _Closed(CloseCode.LOST, "the account cannot be looked up now")
+        account = orjson.loads(user)
+        if ended is not None or not account["active"]:
+            raise _Closed(CloseCode.SESSION_ENDED, "the session has ended")
+        return _Found(account, set(rooms), owner, int(count))
 
     # --- the session ---
 
@@ -171,7 +187,7 @@ class Admission:
         self._hub.admit(connection, ticket.user, ticket.sid)
         self._take_stream(connection, found.stream_owner)
         connection.session.admitted()
-        for frame in (self._welcome(found.user or {}), _QUIET, _HELD):
+        for frame in (self._welcome(found.user), _QUIET, _HELD):
             connection.write(frame)
         self._presences.active(connection, on=True)
         metrics.frames_in.labels("hello").inc()
@@ -207,7 +223,7 @@ class Admission:
             feed = self._hub.add_room(member, room)
             if room in given:
                 continue
-            if feed.state is FeedState.LIVE:
+            if feed.is_ready:
                 feed.listeners[connection] = None
             else:
                 self._resumer.begin(connection, room, CatchUp(heads.get(room)))
@@ -215,7 +231,7 @@ class Admission:
 
     def _unlinked(self, rooms: Iterable[RoomId]) -> list[RoomId]:
         feeds = self._hub.feeds
-        return [room for room in rooms if room not in feeds or feeds[room].state is not FeedState.LIVE]
+        return [room for room in rooms if room not in feeds or not feeds[room].is_ready]
 
     # --- older connections ---
 

@@ -9,16 +9,15 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from kaftalk_gateway import metrics
-from kaftalk_gateway.changes import Change, read_change
+from kaftalk_gateway.changes import Change, RemovedReason, read_change
 from kaftalk_gateway.connection import CatchUp, Connection
 from kaftalk_gateway.feed import Entry, Feed, FeedState
-from kaftalk_gateway.guarded_protocol import flush
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.resume import MissedEvents, Resumer
-from kaftalk_gateway.rooms import RoomReads
+from kaftalk_gateway.rooms import RoomReads, Standing
 from kaftalk_protocol import server_frames
 from kaftalk_protocol.deliveries import MEMBERSHIP, RoomEvent, RoomHead
-from kaftalk_protocol.ids import RoomId
+from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import Reset, ViewUnavailable
 
@@ -30,6 +29,9 @@ class Changes(Protocol):
 
     def apply(self, feed: Feed, change: Change, seq: int) -> None:
         """Take a change of a room that has been delivered."""
+
+    def removed(self, room: RoomId, user: UserId, reason: RemovedReason) -> None:
+        """Take a room from a user."""
 
 
 class Echoes(Protocol):
@@ -57,7 +59,7 @@ class Fanout:
     # --- what links bring ---
 
     def batch(self, events: Iterable[RoomEvent]) -> None:
-        """Deliver a batch, and write it out."""
+        """Deliver a batch; the sockets write at the end of the tick, several batches at once under load."""
         feed: Feed | None = None
         run: list[Entry] = []
         for event in events:
@@ -77,7 +79,6 @@ class Fanout:
             else:
                 metrics.duplicates.inc()
         self._deliver_run(feed, run)
-        flush()
 
     def subscribed(self, heads: dict[RoomId, RoomHead]) -> None:
         """Take an owner's answer: the rooms are live from here, or what is missing is pulled."""
@@ -141,11 +142,12 @@ class Fanout:
         """Give up the gap: the clients load the room anew."""
         while feed.state is FeedState.PULLING:
             try:
-                facts = (await self._rooms.facts([feed.room])).get(feed.room)
+                standing = (await self._rooms.standing({feed.room: ()})).get(feed.room)
             except RedisError:
-                facts = None
-            if facts is not None:
-                self.reset(feed, reset.reason, facts.head.epoch, max(feed.seen, facts.head.seq))
+                standing = None
+            if standing is not None:
+                head = standing.facts.head
+                self.reset(feed, reset.reason, head.epoch, max(feed.seen, head.seq))
                 return
             await asyncio.sleep(_RETRY_S)
 
@@ -224,17 +226,28 @@ class Fanout:
         task.add_done_callback(self._loads.discard)
 
     async def _read_facts(self, rooms: list[RoomId]) -> None:
-        """Learn what rooms are; what their events have said meanwhile is newer."""
+        """Learn what rooms are, and take them from users who left while nobody here heard their events.
+
+        What events have said meanwhile is newer: such a room is asked again.
+        """
         while rooms:
             try:
-                found = await self._rooms.facts(rooms)
+                found = await self._rooms.standing({room: list(self._hub.feeds[room].users) for room in rooms})
             except RedisError:
                 found = {}
-            for room, facts in found.items():
+            for room, standing in found.items():
                 feed = self._hub.feeds.get(room)
-                if feed is not None and facts.head.applied_seq >= feed.changed:
-                    feed.archived, feed.history, feed.members = facts.archived, facts.history, facts.member_count
-                    feed.facts_known = True
+                if feed is not None and standing.facts.head.applied_seq >= feed.changed:
+                    self._take_standing(feed, standing)
             rooms = [room for room in rooms if room in self._hub.feeds and not self._hub.feeds[room].facts_known]
             if rooms:
                 await asyncio.sleep(_RETRY_S)
+
+    def _take_standing(self, feed: Feed, standing: Standing) -> None:
+        facts = standing.facts
+        feed.archived, feed.history, feed.members = facts.archived, facts.history, facts.member_count
+        feed.facts_known = True
+        for user in standing.strangers:
+            self._changes.removed(feed.room, user, "left")
+        if feed.is_ready:
+            self._resumer.feed_live(feed)

@@ -79,6 +79,11 @@ class Feed:
         self.facts_known = False
         self._tail_bytes = 0
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether connections may become live: the owner vouches for the room, the view for its members."""
+        return self.state is FeedState.LIVE and self.facts_known
+
     # --- the link ---
 
     def asked(self) -> None:

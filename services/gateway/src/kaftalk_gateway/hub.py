@@ -19,6 +19,8 @@ class Hub:
         self.members: dict[UserId, Member] = {}
         self.feeds: dict[RoomId, Feed] = {}
         self.connections: dict[str, Connection] = {}
+        self.admitting: dict[UserId, list[dict[RoomId, bool]]] = {}
+        """Users with connections that are being admitted, and what changed meanwhile for each: True for joined."""
         self._by_sid: dict[SessionId, dict[Connection, None]] = {}
         self._empty: dict[RoomId, Feed] = {}
 

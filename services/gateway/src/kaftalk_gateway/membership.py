@@ -41,7 +41,7 @@ class Memberships:
         feed.history = change.history or feed.history
         feed.members += (change.joined is not None) - (change.removed is not None)
         if change.deleted:
-            for user in list(feed.users):
+            for user in {*feed.users, *self._hub.admitting}:
                 self.removed(feed.room, user, "deleted")
             return
         if change.joined is not None:
@@ -55,6 +55,7 @@ class Memberships:
 
     def joined(self, room: RoomId, user: UserId, seq: int) -> None:
         """Give a user a new room: `room added` on all her connections, then what comes after she joined."""
+        self._note_admitting(room, user, joined=True)
         member = self._hub.members.get(user)
         if member is None or room in member.rooms:
             return
@@ -64,6 +65,7 @@ class Memberships:
 
     def removed(self, room: RoomId, user: UserId, reason: RemovedReason) -> None:
         """Take a room from a user: nothing of it comes after `room removed`."""
+        self._note_admitting(room, user, joined=False)
         member = self._hub.members.get(user)
         if member is None or room not in member.rooms:
             return
@@ -71,6 +73,10 @@ class Memberships:
         frame = orjson.dumps({"t": "room", "change": "removed", "room": {"id": room, "reason": reason}})
         for connection in member.connections:
             connection.write(frame)
+
+    def _note_admitting(self, room: RoomId, user: UserId, *, joined: bool) -> None:
+        for changes in self._hub.admitting.get(user, ()):
+            changes[room] = joined
 
     def user_changed(self, user: dict[str, Any]) -> None:
         """Tell all here who share a room with a user what she is called now."""

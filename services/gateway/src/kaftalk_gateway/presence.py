@@ -28,6 +28,9 @@ class Presences:
         self._signalling = signalling
         self._gateway = gateway
         self._now_ms = now_ms
+        self._dirty: dict[UserId, Member] = {}
+        self._told: dict[UserId, str] = {}
+        self._wake = asyncio.Event()
         self._watched: dict[UserId, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -41,7 +44,7 @@ class Presences:
 
     def left(self, member: Member) -> None:
         """Note that a member's last connection is gone."""
-        self._change(member, "")
+        self._change(member)
 
     def tick(self, now: float) -> None:
         """Turn to away those whose devices rest."""
@@ -53,23 +56,33 @@ class Presences:
         now = asyncio.get_running_loop().time()
         state = "online" if any(c.active_until > now for c in member.connections) else "away"
         if state != member.presence:
-            self._change(member, state)
+            member.presence = state
+            self._change(member)
 
-    def _change(self, member: Member, state: str) -> None:
-        before, member.presence = member.presence, state
-        task = asyncio.create_task(self._write(member, before, state))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _change(self, member: Member) -> None:
+        self._dirty[member.user] = member
+        self._wake.set()
 
-    async def _write(self, member: Member, before: str, state: str) -> None:
+    async def write_forever(self) -> None:
+        """Write states as they change, one after the other: a device that goes must not undo one that comes."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            dirty, self._dirty = self._dirty, {}
+            for member in dirty.values():
+                await self._write(self._hub.members.get(member.user, member))
+
+    async def _write(self, member: Member) -> None:
         """Write one's state, and tell others if that changes what all gateways together say."""
-        key = redis_keys.presence(member.user)
+        key, now_ms = redis_keys.presence(member.user), self._now_ms()
+        before, state = self._told.pop(member.user, ""), member.presence if member.connections else ""
+        if state:
+            self._told[member.user] = state
         try:
             *_, found = await self._redis.many([*self._commands(member.user, state), ("HGETALL", key)])
         except RedisError:
             found = {}
         others = [text for gateway, text in dict(found).items() if gateway != self._gateway]
-        now_ms = self._now_ms()
         was, after = (overall([*others, _entry(one, now_ms)], now_ms) for one in (before, state))
         if was != after:
             self._signalling.presence(member, after)
@@ -77,7 +90,8 @@ class Presences:
     def _commands(self, user: UserId, state: str) -> list[Command]:
         key = redis_keys.presence(user)
         if not state:
-            return [("HDEL", key, self._gateway), ("ZREM", redis_keys.online(user), self._gateway)]
+            # `online` ends by itself: taken away here it could be that of a connection which is just being admitted.
+            return [("HDEL", key, self._gateway)]
         return [("HSET", key, self._gateway, _entry(state, self._now_ms())), ("PEXPIRE", key, 2 * ONLINE_MS)]
 
     async def refresh_forever(self) -> None:

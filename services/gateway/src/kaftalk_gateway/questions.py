@@ -7,6 +7,7 @@ import orjson
 
 from kaftalk_gateway import metrics
 from kaftalk_gateway.connection import Connection
+from kaftalk_gateway.membership import Memberships
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_gateway.signals import Signalling
 from kaftalk_protocol.client_frames import History, Read
@@ -33,13 +34,20 @@ class Questions:
     """Answers what needs a look into views or log, a few at once a connection."""
 
     def __init__(
-        self, rooms: RoomReads, views: RoomViews, history: RoomHistory, cursors: ReadCursors, signalling: Signalling
+        self,
+        rooms: RoomReads,
+        views: RoomViews,
+        history: RoomHistory,
+        cursors: ReadCursors,
+        signalling: Signalling,
+        memberships: Memberships,
     ) -> None:
         self._rooms = rooms
         self._views = views
         self._history = history
         self._cursors = cursors
         self._signalling = signalling
+        self._memberships = memberships
         self._tasks: set[asyncio.Task[None]] = set()
 
     def history(self, connection: Connection, frame: History) -> None:
@@ -118,7 +126,8 @@ class Questions:
         refused = await self._rooms.refusal(room, connection.user)
         if refused is not None:
             raise refused
-        # She is a member since a moment ago; the room is on its way to this connection.
+        # She is a member since a moment ago.
+        self._memberships.joined(room, connection.user, 0)
         raise Refused(Code.UNAVAILABLE, "the room is being opened", retry_after_ms=_RETRY_MS)
 
 

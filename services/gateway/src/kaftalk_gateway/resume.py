@@ -10,7 +10,7 @@ import orjson
 
 from kaftalk_gateway import metrics
 from kaftalk_gateway.connection import CatchUp, Connection
-from kaftalk_gateway.feed import Entry, Feed, FeedState
+from kaftalk_gateway.feed import Entry, Feed
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_protocol import server_frames
@@ -93,7 +93,7 @@ class Resumer:
 
     def _is_live(self, room: RoomId) -> bool:
         feed = self._hub.feeds.get(room)
-        return feed is not None and feed.state is FeedState.LIVE
+        return feed is not None and feed.is_ready
 
     async def _room(self, connection: Connection, room: RoomId) -> bool:
         """Catch up in one room; True if that must be tried again later."""
@@ -104,7 +104,7 @@ class Resumer:
             if room not in connection.rooms and not await self._adopt(connection, room):
                 return False
             feed = self._hub.feeds[room]
-            if feed.state is not FeedState.LIVE:
+            if not feed.is_ready:
                 # `feed_live` goes on; nothing is written of a room that nobody vouches for.
                 return False
             await self._prepare(connection, feed, catch)
@@ -156,7 +156,7 @@ class Resumer:
         if catch.position is None:
             catch.position = feed.last if feed.last is not None else -1
         while connection.catching.get(feed.room) is catch and connection.is_open:
-            if feed.state is not FeedState.LIVE:
+            if not feed.is_ready:
                 return
             missing = feed.since(catch.position)
             if missing is None:

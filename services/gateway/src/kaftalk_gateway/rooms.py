@@ -1,15 +1,23 @@
 """What the gateway asks the views about rooms; every call may raise RedisError or ViewUnavailable."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from kaftalk_protocol import redis_keys
 from kaftalk_protocol.errors import Refused
 from kaftalk_protocol.ids import RoomId, UserId
-from kaftalk_runtime.redis_client import Redis, RedisRefused
+from kaftalk_runtime.redis_client import Command, Redis, RedisRefused
 from kaftalk_views.errors import ViewUnknown
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.placements import Placements
 from kaftalk_views.room_views import Facts, RoomViews, access_reads, facts_of, unknown_room
+
+
+class Standing(NamedTuple):
+    """What a room is, and which of the users that were asked for are no members of it."""
+
+    facts: Facts
+    strangers: list[UserId]
 
 
 class RoomReads:
@@ -68,15 +76,19 @@ class RoomReads:
             return None
         return entry if entry.get("me") else None
 
-    async def facts(self, rooms: Iterable[RoomId]) -> dict[RoomId, Facts]:
-        """Tell what many rooms are; those without a view are missing."""
-        asked = list(rooms)
-        replies = await self._redis.many([access_reads(room, UserId(""))[0] for room in asked])
+    async def standing(self, rooms: Mapping[RoomId, Sequence[UserId]]) -> dict[RoomId, Standing]:
+        """Tell what many rooms are and which of some users are no members; those without a view are missing."""
+        commands: list[Command] = []
+        for room, users in rooms.items():
+            commands.append(access_reads(room, UserId(""))[0])
+            commands.append(("HMGET", redis_keys.room_members(room), "", *users))
+        replies = await self._redis.many(commands)
         found = {}
-        for room, reply in zip(asked, replies, strict=True):
-            facts = None if isinstance(reply, RedisRefused) else facts_of(room, reply)
+        for (room, users), what, who in zip(rooms.items(), replies[::2], replies[1::2], strict=True):
+            facts = None if isinstance(what, RedisRefused) or isinstance(who, RedisRefused) else facts_of(room, what)
             if facts is not None:
-                found[room] = facts
+                strangers = [user for user, member in zip(users, who[1:], strict=True) if member is None]
+                found[room] = Standing(facts, strangers)
         return found
 
     async def rooms_of(self, users: Iterable[UserId]) -> dict[UserId, set[RoomId]]:
