@@ -76,6 +76,20 @@ async def test_ten_wrong_passwords_a_minute_are_enough(http: httpx.AsyncClient) 
     assert int(limited.headers["retry-after"]) >= 1
 
 
+async def test_wrong_passwords_all_at_once_are_limited_too(http: httpx.AsyncClient) -> None:
+    account = await Account.register(http)
+    body = {"username": account.user["username"], "password": "not this one"}
+    answers = await asyncio.gather(*(http.post("/api/v1/auth/login", json=body) for _ in range(30)))
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(401), statuses.count(429)) == (10, 20)
+
+
+async def test_right_passwords_are_not_counted(http: httpx.AsyncClient) -> None:
+    account = await Account.register(http)
+    for _ in range(12):
+        await account.sign_in()
+
+
 async def test_the_refresh_cookie_is_as_promised(http: httpx.AsyncClient) -> None:
     account = await Account.register(http)
     body = {"username": account.user["username"], "password": PASSWORD}

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kaftalk_protocol.errors import Code, Refused
@@ -34,12 +35,21 @@ def build_api() -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
-    problems.install(app)
+    problems.install(app, _methods())
     app.add_middleware(JsonBodies)
     app.add_middleware(Deadline)
     app.add_middleware(NoStore)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def _methods() -> dict[str, set[str]]:
+    methods: dict[str, set[str]] = {}
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, Route):
+                methods.setdefault(PREFIX + route.path, set()).update(route.methods or ())
+    return methods
 
 
 class NoStore:

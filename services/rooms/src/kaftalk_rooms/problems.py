@@ -1,7 +1,7 @@
 """Errors become RFC 9457 answers here and nowhere else."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_roomlog.errors import AppendRefused, AppendUnknown, Reason, RoomLogError
@@ -71,8 +71,9 @@ def refusal_of(error: Exception) -> Refused:
     return Refused(Code.UNAVAILABLE, "try again soon")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the routes and of the framework as a problem."""
+def install(app: FastAPI, routes: Mapping[str, set[str]]) -> None:
+    """Answer every error as a problem, the framework's own too; `routes` maps paths to their methods."""
+    app.state.methods = [(compile_path(path)[0], methods) for path, methods in routes.items()]
     for kind in (Refused, RoomLogError, KafkaUnreachable, RedisAway, RedisRefused, ViewError):
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -114,8 +115,8 @@ async def _framework(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    return {m for route in routes if route.matches(request.scope)[0] is not Match.NONE for m in route.methods or ()}
+    path = request.url.path
+    return {method for pattern, methods in request.app.state.methods if pattern.match(path) for method in methods}
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -7,14 +7,18 @@ from kaftalk_protocol.errors import Code, Refused
 from kaftalk_runtime.clock import Clock
 from kaftalk_runtime.redis_client import Redis, Script
 
-# The key holds the theoretical arrival time (ms). Answers how long to wait (0: let through).
+# The key holds the theoretical arrival time (ms). Answers how long to wait (0: let through and counted).
 _TAKE = Script("""
 local now, step, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local due = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 local wait = due + step - now - burst
 if wait > 0 then return math.ceil(wait) end
-if ARGV[4] == '1' then redis.call('SET', KEYS[1], tostring(due + step), 'PX', math.ceil(due + step - now) + 1) end
+redis.call('SET', KEYS[1], string.format('%.0f', due + step), 'PX', math.ceil(due + step - now) + 1000)
 return 0
+""")
+_GIVE_BACK = Script("""
+local due = tonumber(redis.call('GET', KEYS[1]) or '0') - tonumber(ARGV[1])
+if due > 0 then redis.call('SET', KEYS[1], string.format('%.0f', due), 'KEEPTTL') end
 """)
 
 
@@ -25,6 +29,11 @@ class Limit:
     kind: str
     count: int
     per_ms: int
+
+    @property
+    def step_ms(self) -> float:
+        """How much time one takes."""
+        return self.per_ms / self.count
 
 
 def per_second(kind: str, count: int) -> Limit:
@@ -44,18 +53,14 @@ class RateLimits:
 
         Raises Refused(rate_limited) with the time to wait, RedisAway.
         """
-        await self._ask(limit, subject, count=True)
-
-    async def check(self, limit: Limit, subject: str) -> None:
-        """Refuse if one more would be too much, without counting it.
-
-        Raises Refused(rate_limited), RedisAway.
-        """
-        await self._ask(limit, subject, count=False)
-
-    async def _ask(self, limit: Limit, subject: str, *, count: bool) -> None:
-        key = redis_keys.limit(limit.kind, subject)
-        args = (self._clock.now_ms(), limit.per_ms / limit.count, limit.per_ms, int(count))
-        wait_ms = await self._redis.eval(_TAKE, [key], args)
+        args = (self._clock.now_ms(), limit.step_ms, limit.per_ms)
+        wait_ms = await self._redis.eval(_TAKE, [redis_keys.limit(limit.kind, subject)], args)
         if wait_ms > 0:
             raise Refused(Code.RATE_LIMITED, "too often", retry_after_ms=wait_ms)
+
+    async def give_back(self, limit: Limit, subject: str) -> None:
+        """Take back one that was counted, since it turned out not to count.
+
+        Raises RedisAway.
+        """
+        await self._redis.eval(_GIVE_BACK, [redis_keys.limit(limit.kind, subject)], [limit.step_ms])

@@ -38,11 +38,13 @@ async def login(asked: SignIn, request: Request, response: Response, parts: Use)
     """Sign in; the refresh token comes as a cookie."""
     address = client_address(request)
     limit = parts.limit("failed-sign-ins", parts.settings.limit_failed_sign_ins)
-    await parts.limits.check(limit, f"{asked.username[:64]}|{address}")
+    subject = f"{asked.username[:64]}|{address}"
+    # Counted before it is known to have failed, or a thousand at once would all be let through.
+    await parts.limits.take(limit, subject)
     account = await parts.accounts.sign_in(asked.username, asked.password)
     if account is None:
-        await parts.limits.take(limit, f"{asked.username[:64]}|{address}")
         raise Refused(Code.UNAUTHENTICATED, "username or password is wrong")
+    await parts.limits.give_back(limit, subject)
     device = Device(request.headers.get("user-agent", ""), address)
     return _signed_in(parts, response, await parts.sessions.open(account.id, device))
 

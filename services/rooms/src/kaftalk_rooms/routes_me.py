@@ -55,13 +55,9 @@ async def delete_me(me: Me, parts: Use) -> None:
 async def change_password(asked: PasswordChange, me: Me, parts: Use) -> None:
     """Change one's password; all other sessions end."""
     limit = parts.limit("failed-sign-ins", parts.settings.limit_failed_sign_ins)
-    await parts.limits.check(limit, me.user)
-    try:
-        await parts.accounts.change_password(account_of(parts, me.user), asked.old, asked.new)
-    except Refused as refused:
-        if refused.code is Code.FORBIDDEN:
-            await parts.limits.take(limit, me.user)
-        raise
+    await parts.limits.take(limit, me.user)
+    await parts.accounts.change_password(account_of(parts, me.user), asked.old, asked.new)
+    await parts.limits.give_back(limit, me.user)
     await parts.sessions.end_all(me.user, but=me.sid)
 
 
