@@ -99,12 +99,7 @@ class Publisher:
         if sending is None:
             sending = self._lanes[key] = Sending(key)
         if len(sending.queue) >= QUEUED_MAX:
-            self._refuse(
-                sending,
-                connection,
-                frame,
-                Refused(Code.RATE_LIMITED, "too many unanswered", retry_after_ms=_FULL_RETRY_MS),
-            )
+            self._refuse(sending, connection, frame, _full())
             return
         sending.queue.append((connection, frame))
         if sending.checking is not None:

@@ -14,6 +14,7 @@ _DUPLICATE = "duplicate"
 _ACKED_KEPT = 20_000
 _VOIDS_KEPT = 1_000
 _EXPECTED_S = 300.0
+_EXPECTED_A_ROOM = 1_000
 
 
 @dataclass(slots=True)
@@ -64,7 +65,10 @@ class Verdicts:
             return
         now = asyncio.get_running_loop().time()
         waiting = [one for one in self._expected.get(room, ()) if one.until > now]
-        self._expected[room] = [*waiting, _Expected(user, message_id, seq, stored, now + _EXPECTED_S)]
+        self._expected[room] = [
+            *waiting[-_EXPECTED_A_ROOM:],
+            _Expected(user, message_id, seq, stored, now + _EXPECTED_S),
+        ]
 
     def delivered(self, feed: Feed, entries: Sequence[Entry]) -> None:
         """See whether an expected message is among those that were delivered."""
