@@ -185,9 +185,20 @@ class Fanout:
                 self._deliver(feed, run[start : at + 1])
                 start = at + 1
                 feed.changed = one.seq
-                self._changes.apply(feed, read_change(one.event.frame), one.seq)
+                change = read_change(one.event.frame)
+                if change.removed is not None:
+                    self._show_last(feed, change.removed[0], one)
+                self._changes.apply(feed, change, one.seq)
         if start < len(run):
             self._deliver(feed, run[start:])
+
+    def _show_last(self, feed: Feed, user: UserId, one: Entry) -> None:
+        """Show who is removed that she is, also on connections that are not up to date: nothing comes after it."""
+        member = feed.users.get(user)
+        for connection in member.connections if member is not None else ():
+            catch = connection.catching.get(feed.room)
+            if catch is not None and not catch.added:
+                connection.socket.write_prepared(one.wire)
 
     def _deliver(self, feed: Feed, entries: list[Entry]) -> None:
         wire = entries[0].wire if len(entries) == 1 else b"".join([one.wire for one in entries])

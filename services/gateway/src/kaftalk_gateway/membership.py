@@ -69,9 +69,10 @@ class Memberships:
         member = self._hub.members.get(user)
         if member is None or room not in member.rooms:
             return
+        told = [one for one in member.connections if room not in one.catching or not one.catching[room].added]
         self._hub.remove_room(member, room, asyncio.get_running_loop().time())
         frame = orjson.dumps({"t": "room", "change": "removed", "room": {"id": room, "reason": reason}})
-        for connection in member.connections:
+        for connection in told:
             connection.write(frame)
 
     def _note_admitting(self, room: RoomId, user: UserId, *, joined: bool) -> None:
