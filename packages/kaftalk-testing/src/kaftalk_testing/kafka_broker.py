@@ -38,11 +38,15 @@ _SETTINGS = {
     "max.incremental.fetch.session.cache.slots": "10000",
 }
 
+# A killed broker is refused as its own duplicate until its registration has ended: 9 s by default.
+_BRIEF_SETTINGS = {"broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "500"}
+
 
 def kafka_broker(
     files: KafkaFiles, folder: Path, port: int, controller_port: int, *, heap_mb: int, brief: bool
 ) -> Program:
-    """Describe a broker whose data lie in `folder`, prepared on first use; `brief` starts fast and runs slower."""
+    """Describe a broker whose data lie in `folder`, prepared on first use; `brief` starts fast, also after
+    a kill, and runs slower."""
     data = folder / "data"
     if not (data / "meta.properties").exists():
         _format(files, data)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 JAVA_VERSION_MIN = 17
-_OUTPUT_LINES = 60
+_OUTPUT_LINES = 20
 
 
 class MissingTools(Exception):
@@ -24,11 +24,13 @@ class MissingTools(Exception):
 
 
 class ToolFailed(Exception):
-    """A program that fetches or builds something failed; ends with the last lines of its output."""
+    """A program that fetches or builds something failed; ends with the first and last lines of its output."""
 
     def __init__(self, what: str, status: int, output: str) -> None:
-        end = "\n".join(output.splitlines()[-_OUTPUT_LINES:])
-        super().__init__(f"{what} failed with status {status}:\n{end}")
+        lines = output.splitlines()
+        if len(lines) > 2 * _OUTPUT_LINES:
+            lines = [*lines[:_OUTPUT_LINES], "[...]", *lines[-_OUTPUT_LINES:]]
+        super().__init__("\n".join([f"{what} failed with status {status}:", *lines]))
 
 
 @dataclass(frozen=True, slots=True)
