@@ -45,15 +45,16 @@ _BRIEF_SETTINGS = {"broker.session.timeout.ms": "2000", "broker.heartbeat.interv
 def kafka_broker(
     files: KafkaFiles, folder: Path, port: int, controller_port: int, *, heap_mb: int, brief: bool
 ) -> Program:
-    """Describe a broker whose data lie in `folder`, prepared on first use; `brief` starts fast, also after
-    a kill, and runs slower."""
+    """Describe a broker whose data lie in `folder`, prepared on first use.
+
+    A `brief` one starts fast, also after it was killed, and runs slower.
+    """
     data = folder / "data"
     if not (data / "meta.properties").exists():
         _format(files, data)
     properties = folder / "server.properties"
-    properties.write_text(
-        "".join(f"{key}={value}\n" for key, value in _properties(data, port, controller_port).items())
-    )
+    settings = _properties(data, port, controller_port) | (_BRIEF_SETTINGS if brief else {})
+    properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     quick = ["-XX:TieredStopAtLevel=1"] if brief else []
     if files.class_archive.exists():
         quick.append(f"-XX:SharedArchiveFile={files.class_archive}")
