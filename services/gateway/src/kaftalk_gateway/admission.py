@@ -18,14 +18,17 @@ from kaftalk_gateway.session import PING_EVERY_S
 from kaftalk_gateway.settings import GatewaySettings
 from kaftalk_protocol import redis_keys, server_frames
 from kaftalk_protocol.client_frames import FRAME_BYTES_MAX, Hello
-from kaftalk_protocol.errors import CloseCode
+from kaftalk_protocol.errors import CloseCode, Code
 from kaftalk_protocol.ids import RoomId, SessionId, StreamId, UserId
 from kaftalk_protocol.text import TEXT_CHARS_MAX
 from kaftalk_runtime.redis_client import Command, Redis, RedisError, RedisRefused, Script
 from kaftalk_views.room_views import RoomViews
 
 FEATURES = ["annotations", "history", "presence", "read", "typing"]
+RESUMING_MAX = 2_000
+"""Rooms that a connection may be catching up in: twice what a user may be a member of."""
 _MEDIA_MAX = 10
+_RETRY_MS = 1_000
 _KEPT_S = 86_400
 
 _RELEASE_STREAM = Script("""
@@ -109,6 +112,9 @@ class Admission:
 
     def resume(self, connection: Connection, given: dict[str, tuple[int, int]]) -> None:
         """Resume rooms from the positions that the client gives."""
+        if len(connection.catching) + len(given) > RESUMING_MAX:
+            connection.refuse(Code.RATE_LIMITED, "too many rooms at once", retry_after_ms=_RETRY_MS)
+            return
         for room, (epoch, seq) in given.items():
             self._resumer.begin(connection, RoomId(room), CatchUp(seq, epoch=epoch, given=seq))
 

@@ -21,7 +21,7 @@ from kaftalk_views.history import RoomHistory
 from kaftalk_views.room_views import RoomViews
 
 SERVER_FRAME_BYTES = 512 * 1024
-AT_ONCE_MAX = 8
+AT_ONCE_MAX = 32
 _OVERHEAD_BYTES = 1_024
 _RETRY_MS = 1_000
 _DRAIN_POLL_S = 0.05
