@@ -36,10 +36,11 @@ async def test_an_unknown_address_is_not_found(path: str) -> None:
     assert _is_problem(await _ask("GET", path), 404, "not_found")
 
 
-async def test_a_wrong_method_names_the_right_ones() -> None:
-    answer = await _ask("PUT", "/api/v1/rooms/x")
+@pytest.mark.parametrize(("path", "allowed"), [("x", "DELETE, GET, PATCH"), ("directory", "GET"), ("direct", "POST")])
+async def test_a_wrong_method_names_the_right_ones(path: str, allowed: str) -> None:
+    answer = await _ask("PUT", f"/api/v1/rooms/{path}")
     assert _is_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+    assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])

@@ -115,8 +115,9 @@ async def _framework(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
+    """Give the methods of the first path that fits: plain ones are declared before those with an id in their place."""
     path = request.url.path
-    return {method for pattern, methods in request.app.state.methods if pattern.match(path) for method in methods}
+    return next((methods for pattern, methods in request.app.state.methods if pattern.match(path)), set())
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
