@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Chat, type Effect, onFrame, onList, onLoading, onPage } from "../src/core/chat";
+import { type Chat, type Effect, onFrame, onList, onLoading, onPage, withRead } from "../src/core/chat";
 import * as outbox from "../src/core/outbox";
 import type { ServerFrame } from "../src/protocol/types";
 import { chatOf, entry, event, live, message, page, ROOM, STREAM } from "./samples";
@@ -174,6 +174,13 @@ describe("rooms", () => {
       unread: 7,
       position: { seq: 3 },
     });
+  });
+
+  it("stay read though the server has not heard of it yet", () => {
+    const [chat] = play(opened(), live(event(3, message("ann", "new"))));
+    const listed = onList(withRead(chat, ROOM, 3), [entry({ head: 3, read_seq: 2, unread: 1 })]);
+    expect(listed.rooms[ROOM]).toMatchObject({ unread: 0, read_seq: 3 });
+    expect(play(listed, live(event(4, message("ann", "next"))))[0].rooms[ROOM]?.unread).toBe(1);
   });
 
   it("count an event once, though the list told of it before", () => {

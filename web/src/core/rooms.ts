@@ -21,9 +21,14 @@ export function admit(entry: RoomEntry, seq: Seq): RoomView {
   };
 }
 
-/** Take the server's newer word about a known room; the position is moved by events only. */
+/**
+ * Take the server's word about a known room; the position is moved by events only.
+ *
+ * Its counts are taken unless it has not heard of all that is counted and read here.
+ */
 export function refresh(room: RoomView, entry: RoomEntry): RoomView {
-  if (entry.head >= room.counted) return { ...room, ...entry, counted: entry.head };
+  if (entry.head >= room.counted && entry.read_seq >= room.read_seq)
+    return { ...room, ...entry, counted: entry.head };
   const { unread, mentions, last_event, head, read_seq } = room;
   return { ...room, ...entry, unread, mentions, last_event, head, read_seq };
 }

@@ -13,6 +13,8 @@ export class Attention {
   #typedAt = 0;
   #activeAt = 0;
   #reads = new Map<RoomId, Seq>();
+  /** Sent; there is no answer, so a new connection gets them again. */
+  #sentReads = new Map<RoomId, Seq>();
   #readTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly send: (frame: ClientFrame) => boolean) {}
@@ -22,6 +24,8 @@ export class Attention {
     this.#focus();
     this.active(!document.hidden, true);
     if (this.#watched.length > 0) this.send({ t: "watch", users: this.#watched });
+    for (const [room, seq] of this.#sentReads) if (!this.#reads.has(room)) this.#reads.set(room, seq);
+    this.#sentReads.clear();
     this.#sendReads();
   }
 
@@ -67,7 +71,9 @@ export class Attention {
     clearTimeout(this.#readTimer);
     this.#readTimer = undefined;
     for (const [room, seq] of this.#reads) {
-      if (this.send({ t: "read", room, seq })) this.#reads.delete(room);
+      if (!this.send({ t: "read", room, seq })) continue;
+      this.#reads.delete(room);
+      this.#sentReads.set(room, seq);
     }
   }
 

@@ -31,18 +31,23 @@ export class Storage {
     const db = await this.#db;
     if (!db) return [];
     const streams = await db.getAllFromIndex("streams", "user", user);
-    const all = await Promise.all(
-      streams.map(async ({ user: _, ...stream }) => {
-        const entries = await db.getAllFromIndex("entries", "stream", stream.id);
-        return { stream, entries: entries.sort((a, b) => a.at - b.at || a.n - b.n) };
-      }),
-    );
+    const all = (await Promise.all(streams.map(({ id }) => this.stream(id)))).filter((one) => one !== null);
     const kept = all.filter(({ stream, entries }) => stream.id === own || entries.length > 0);
     const over = all.filter(
       (one) => !kept.includes(one) && Date.now() - one.stream.created > GIVE_UP_AFTER_MS,
     );
     await Promise.all(over.map(({ stream }) => db.delete("streams", stream.id)));
     return kept;
+  }
+
+  /** Read one stream as it is now. */
+  async stream(id: string): Promise<Kept | null> {
+    const db = await this.#db;
+    const found = await db?.get("streams", id);
+    if (!db || !found) return null;
+    const { user: _, ...stream } = found;
+    const entries = await db.getAllFromIndex("entries", "stream", id);
+    return { stream, entries: entries.sort((a, b) => a.at - b.at || a.n - b.n) };
   }
 
   /** Write in one transaction: a number is never given out again after a crash. */
@@ -55,6 +60,8 @@ export class Storage {
       tx.objectStore("streams").put({ ...stream, user }),
       ...put.map((entry) => entries.put(entry)),
       ...remove.map((id) => entries.delete(id)),
+      // Without waiting for its requests: the tab may be closed at once.
+      tx.commit(),
       tx.done,
     ]);
   }

@@ -11,8 +11,10 @@ import { uuid } from "./ids";
 import type { Kept, Storage } from "./storage";
 
 const KEY = "kaftalk.stream";
-const RELOAD_TRIES = 10;
-const RELOAD_PAUSE_MS = 100;
+/** A page that goes, by a reload or because its tab is closed, may hold its lock for a moment longer. */
+const OWN_TRIES = 10;
+const OTHER_TRIES = 4;
+const PAUSE_MS = 100;
 
 export class TabStream {
   #release: () => void = () => undefined;
@@ -25,8 +27,10 @@ export class TabStream {
     const kept = await this.storage.kept(user, own);
     const ordered = [...kept].sort((a, b) => Number(b.stream.id === own) - Number(a.stream.id === own));
     for (const candidate of ordered) {
-      const tries = candidate.stream.id === own ? RELOAD_TRIES : 1;
-      if (isUsable(candidate) && (await this.#lock(candidate.stream.id, tries))) return this.#mine(candidate);
+      const tries = candidate.stream.id === own ? OWN_TRIES : OTHER_TRIES;
+      if (!isUsable(candidate) || !(await this.#lock(candidate.stream.id, tries))) continue;
+      // Read again under the lock: its last owner may have given out more numbers meanwhile.
+      return this.#mine((await this.storage.stream(candidate.stream.id)) ?? candidate);
     }
     return this.fresh();
   }
@@ -50,12 +54,11 @@ export class TabStream {
     return kept;
   }
 
-  /** The page before a reload may hold the lock for a moment longer. */
   async #lock(id: string, tries: number): Promise<boolean> {
     if (!navigator.locks) return sessionStorage.getItem(KEY) === id;
     for (let left = tries; left > 0; left--) {
       if (await this.#tryLock(id)) return true;
-      if (left > 1) await new Promise((resolve) => setTimeout(resolve, RELOAD_PAUSE_MS));
+      if (left > 1) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     return false;
   }

@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,10 +10,15 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, async_p
 
 from kaftalk_testing.tools import CHROMIUM, ensure, require
 
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 _PASSWORD = "every browser has one"
 _PATIENCE_MS = 15_000
 """How long a page may take to show what is expected: two cores run browsers, brokers and services."""
@@ -95,6 +100,10 @@ class Person:
     def field(self) -> Locator:
         """Return the field in which one writes."""
         return self.page.locator("form textarea")
+
+
+Newcomer = Callable[..., Awaitable[Person]]
+"""Signs somebody up under a name; takes the options of `sign_up`."""
 
 
 async def sign_up(browser: Browser, url: str, name: str, locale: str = "ko-KR", width: int = 1100) -> Person:
