@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -54,5 +55,5 @@ def token(stack: Stack) -> Iterator[str]:
 @pytest.mark.slow
 @SCHEMA.exclude(operation_id=list(ENDING)).parametrize()
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_service_keeps_to_its_description(case: schemathesis.Case, stack: Stack, token: str) -> None:
+def test_the_service_keeps_to_its_description(case: schemathesis.Case[Any], stack: Stack, token: str) -> None:
     case.call_and_validate(base_url=stack.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
