@@ -38,7 +38,7 @@ def description() -> str:
     model = next(models, "an unnamed processor")
     memory_kb = int(next(line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemTotal")))
     system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    return f"{os.cpu_count()} cores of {next(models, '?')}, {memory_kb // 2**20} GiB, {system}"
+    return f"{os.cpu_count()} cores of {model}, {memory_kb // 2**20} GiB, {system}"
 
 
 def _lines(path: str) -> list[str]:

@@ -35,7 +35,8 @@ class ChatClient:
     def __init__(self, account: Account, ws_url: Callable[[], str], rooms: dict[str, tuple[int, int]]) -> None:
         self.account = account
         self.stream = str(uuid.uuid4())
-        self.view = View(str(account.user["username"]), whole={room: seq for room, (_, seq) in rooms.items()})
+        self.view = View(str(account.user["username"]), user=account.id)
+        self.view.whole = {room: seq for room, (_, seq) in rooms.items()}
         self.positions = dict(rooms)
         self.connects = 0
         self.resets: list[Frame] = []
@@ -44,6 +45,8 @@ class ChatClient:
         self._outbox: dict[str, list[_Outgoing]] = {room: [] for room in rooms}
         self._counters = dict.fromkeys(rooms, 0)
         self._gaps: set[str] = set()
+        self._wake = asyncio.Event()
+        self._not_before: dict[str, float] = {}
         self._socket: ChatSocket | None = None
         self._task = asyncio.create_task(self._run())
 
@@ -52,8 +55,7 @@ class ChatClient:
         self._counters[room] += 1
         outgoing = _Outgoing(room, self._counters[room], text, asyncio.get_running_loop().create_future())
         self._outbox[room].append(outgoing)
-        if self._socket is not None and self._sendable(outgoing):
-            self._pushing = asyncio.create_task(self._push(self._socket, outgoing))
+        self._wake.set()
         return outgoing.done
 
     def history(self, sent: "list[asyncio.Future[Sent]]") -> list[Sent]:
@@ -63,12 +65,12 @@ class ChatClient:
         return [future.result() if future.done() else open_sends[id(future)] for future in sent]
 
     async def caught_up(self, room: str, seq: int, timeout_s: float = 60.0) -> None:
-        """Wait until everything up to `seq` has been shown.
+        """Wait until everything up to `seq` has been shown, or the room is cut.
 
         Raises TimeoutError.
         """
         async with asyncio.timeout(timeout_s):
-            while self.positions[room][1] < seq:
+            while self.positions[room][1] < seq and room not in self.view.cut:
                 await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
@@ -99,10 +101,12 @@ class ChatClient:
         socket = await ChatSocket.open(self._ws_url(), self.account, stream=self.stream, resume=resume)
         self.connects += 1
         try:
+            for room in self._outbox:
+                self._hold(room)
             self._socket = socket
             self._gaps.clear()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._resend(socket))
+                group.create_task(self._write(socket))
                 group.create_task(self._read(socket))
         except* _TROUBLE:
             pass
@@ -110,27 +114,27 @@ class ChatClient:
             self._socket = None
             await socket.connection.close()
 
-    async def _resend(self, socket: ChatSocket) -> None:
-        """Send what is unanswered again, in order: at once on a new connection, then whatever waits for 10 s."""
-        age_s = 0.0
+    async def _write(self, socket: ChatSocket) -> None:
+        """Send what is unanswered in order, again once the oldest has to be, and only then anything new."""
         while True:
             now = asyncio.get_running_loop().time()
-            for outbox in self._outbox.values():
-                for outgoing in list(outbox[:32]):
-                    if now - outgoing.sent_at >= age_s:
-                        await self._push(socket, outgoing)
-            age_s = RESEND_AFTER_S
-            await asyncio.sleep(0.5)
+            for room, outbox in self._outbox.items():
+                if outbox and outbox[0].sent_at and now - outbox[0].sent_at >= RESEND_AFTER_S:
+                    self._hold(room)
+                waiting = [outgoing for outgoing in outbox[:32] if not outgoing.sent_at]
+                for outgoing in waiting if now >= self._not_before.get(room, 0) else []:
+                    outgoing.sent_at = now
+                    frame = {"t": "send", "room": room, "n": outgoing.n, "text": outgoing.text}
+                    await socket.send({**frame, "id": f"{room}:{outgoing.n}"})
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), 0.2)
 
-    def _sendable(self, outgoing: _Outgoing) -> bool:
-        outbox = self._outbox[outgoing.room]
-        return len(outbox) <= 32 and all(other.sent_at for other in outbox[:-1])
-
-    async def _push(self, socket: ChatSocket, outgoing: _Outgoing) -> None:
-        outgoing.sent_at = asyncio.get_running_loop().time()
-        frame = {"t": "send", "room": outgoing.room, "n": outgoing.n, "text": outgoing.text}
-        with contextlib.suppress(websockets.ConnectionClosed):
-            await socket.send({**frame, "id": f"{outgoing.room}:{outgoing.n}"})
+    def _hold(self, room: str, retry_after_s: float = 0.0) -> None:
+        """Let nothing new of a room out before what is unanswered has been sent again."""
+        for outgoing in self._outbox[room]:
+            outgoing.sent_at = 0.0
+        self._not_before[room] = asyncio.get_running_loop().time() + retry_after_s
 
     async def _read(self, socket: ChatSocket) -> None:
         last_ping = 0.0
@@ -155,7 +159,7 @@ class ChatClient:
         elif kind == "resumed":
             self._move(frame["room"], frame["epoch"], frame["to"])
         elif kind == "reset":
-            self.resets.append(frame)
+            self._take_reset(frame)
         elif kind == "page":
             await self._take_page(socket, frame)
 
@@ -170,6 +174,14 @@ class ChatClient:
             return
         self._show(room, frame)
         self._move(room, frame["epoch"], seq)
+
+    def _take_reset(self, frame: Frame) -> None:
+        """A room that is no longer one's own is forgotten; any other reset would be a hole that tests must see."""
+        self.resets.append(frame)
+        room = frame["room"]
+        if frame["reason"] == "not_member":
+            self.view.cut.setdefault(room, self.positions[room][1])
+            self.view.whole.pop(room, None)
 
     async def _fill_gap(self, socket: ChatSocket, room: str) -> None:
         self._gaps.add(room)
@@ -207,9 +219,13 @@ class ChatClient:
         outgoing = next((o for o in self._outbox.get(room, []) if str(o.n) == n), None)
         if frame["t"] == "error":
             self.errors.append(frame)
-        if outgoing is None or (frame["t"] == "error" and frame["code"] in PASSING):
+        if outgoing is None:
+            return
+        if frame["t"] == "error" and frame["code"] in PASSING:
+            self._hold(room, frame.get("retry_after_ms", 1_000) / 1_000)
             return
         outcome = "ok" if frame["t"] == "ack" else "fail"
         self._outbox[room].remove(outgoing)
+        self._wake.set()
         message = f"{self.stream}:{outgoing.n}"
         outgoing.done.set_result(Sent(room, self.account.id, message, outcome, frame.get("seq")))  # type: ignore[arg-type]

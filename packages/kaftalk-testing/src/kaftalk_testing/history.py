@@ -37,13 +37,14 @@ class Seen:
 class View:
     """What one client showed; `whole` names the rooms of which it must have seen everything from `start` on.
 
-    `cut` names the seq of one's own kick, a room.
+    `cut` names the seq of one's own kick, a room, or the position at which one heard that one is no member.
     """
 
     client: str
     seen: list[Seen] = field(default_factory=list)
     whole: dict[str, int] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
+    user: str = ""
 
     def of(self, room: str) -> list[Seen]:
         """The messages of one room, as shown."""
@@ -112,6 +113,9 @@ def _places(views: list[View]) -> _Places:
 
 
 def _lost(sends: list[Sent], views: list[View]) -> Iterator[Violation]:
+    """What was stored after its sender's own kick counts for nobody: its ack is followed by an error."""
+    cuts = {(view.user, room): seq for view in views for room, seq in view.cut.items()}
+    sends = [send for send in sends if send.seq is None or send.seq <= cuts.get((send.by, send.room), send.seq)]
     for view in views:
         ids = {(seen.room, seen.id) for seen in view.seen}
         for send in sends:
