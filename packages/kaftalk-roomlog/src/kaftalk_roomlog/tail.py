@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+from kaftalk_roomlog.errors import LogUnavailable
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.reader import LogBatch, LogTrouble, RoomLogReader, Trouble
 from kaftalk_runtime.kafka import Kafka
@@ -12,6 +13,7 @@ from kaftalk_runtime.kafka import Kafka
 log = logging.getLogger(__name__)
 
 WAIT_MS = 500
+START_PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,25 @@ class TailReader:
     async def start(self, partitions: frozenset[int] | None = None) -> None:
         """Connect and begin with these partitions; None: with all.
 
+        Topics that were just made have leaders before their logs answer: on a cold broker that takes a while.
+
         Raises:
             KafkaUnreachable, UnknownTopic, LogUnavailable
         """
         await self._ranges.start()
         await self._reader.start()
         numbers = range(await self._ranges.partitions(self._topic)) if partitions is None else sorted(partitions)
+        patience_ends = asyncio.get_running_loop().time() + START_PATIENCE_S
         for number in numbers:
-            await self.add(number)
+            await self._add_until(number, patience_ends)
+
+    async def _add_until(self, partition: int, patience_ends: float) -> None:
+        while True:
+            try:
+                return await self.add(partition)
+            except LogUnavailable:
+                if asyncio.get_running_loop().time() > patience_ends:
+                    raise
 
     async def stop(self) -> None:
         """Stop reading and close the connections."""
