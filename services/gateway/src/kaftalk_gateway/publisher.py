@@ -234,15 +234,16 @@ class Publisher:
             self._stored(sending, n, (placement.epoch, placement.seq(result.offset)), since)
         self._drop_idle(sending)
 
-    def _stored(self, sending: Sending, n: int, place: tuple[int, int], since: float | None) -> None:
+    def _stored(self, sending: Sending, n: int, place: tuple[int, int] | None, since: float | None) -> None:
+        """Answer all who asked for a message that is stored; without a place it is a repeat of one out of sight."""
         sending.lane.answered(n, place)
         room = sending.key[2]
         asked = sending.asked.get(n, ())
-        for connection, _ in asked:
-            connection.appended[room] = max(connection.appended.get(room, -1), place[1])
-        sending.answer(n, lambda frame_id: ack(frame_id, room, place))
-        for connection, frame_id in asked:
-            self._verdicts.acked(room, place[1], connection, frame_id)
+        sending.answer(n, lambda frame_id: ack(frame_id, room, place, dup=place is None))
+        if place is not None:
+            for connection, frame_id in asked:
+                connection.appended[room] = max(connection.appended.get(room, -1), place[1])
+                self._verdicts.acked(room, place[1], connection, frame_id)
         metrics.acks.labels("send").inc()
         if since is not None:
             metrics.send_seconds.observe(asyncio.get_running_loop().time() - since)

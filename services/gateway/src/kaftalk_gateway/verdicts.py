@@ -22,7 +22,7 @@ class _Expected:
     user: UserId
     message_id: str
     seq: int | None
-    stored: Callable[[tuple[int, int]], None]
+    stored: Callable[[tuple[int, int] | None], None]
     until: float
 
     @property
@@ -56,7 +56,7 @@ class Verdicts:
         user: UserId,
         message_id: str,
         seq: int | None,
-        stored: Callable[[tuple[int, int]], None],
+        stored: Callable[[tuple[int, int] | None], None],
     ) -> None:
         """Call `stored` with the message's place once its event is seen; `seq` is where a copy of it is known to be."""
         found = feed.message_seq(user, message_id) if feed is not None else None
@@ -103,10 +103,10 @@ class Verdicts:
         for one in self._expected.get(notice.room, ()):
             if one.seq == notice.seq and feed is not None:
                 seq = feed.message_seq(one.user, one.message_id)
-                self._settle(notice, (feed.epoch, notice.seq if seq is None else seq))
+                self._settle(notice, None if seq is None else (feed.epoch, seq))
                 return
 
-    def _settle(self, notice: Voided, place: tuple[int, int]) -> None:
+    def _settle(self, notice: Voided, place: tuple[int, int] | None) -> None:
         expected = self._expected.get(notice.room, [])
         for one in [one for one in expected if one.seq == notice.seq]:
             expected.remove(one)
