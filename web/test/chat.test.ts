@@ -188,6 +188,16 @@ describe("rooms", () => {
     expect(play(listed, live(event(3, message("ann", "new"))))[0].rooms[ROOM]?.unread).toBe(1);
   });
 
+  it("count their members as these come and go", () => {
+    const joined = live(
+      event(3, { v: 1, k: "join", user: "bob", by: "bob", role: "member", how: "join", invite: null }),
+    );
+    const [chat] = play(opened(), joined);
+    expect(chat.rooms[ROOM]?.member_count).toBe(3);
+    const kicked = live(event(4, { v: 1, k: "kick", user: "bob", by: "ann" }));
+    expect(play(chat, kicked)[0].rooms[ROOM]?.member_count).toBe(2);
+  });
+
   it("are read on another device", () => {
     const [chat] = play(opened(), live(event(3, message("ann", "x"))), {
       t: "read",

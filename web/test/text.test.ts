@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { length, mentionsIn, normalise, spans } from "../src/core/text";
+import { length, mentionsIn, normalise, spans, suggest } from "../src/core/text";
 import { person } from "./samples";
 
 describe("text", () => {
@@ -17,6 +17,15 @@ describe("text", () => {
     const people = [person("ann"), person("ann.lee")];
     expect(mentionsIn("@ann.lee, @ANN. 그리고 @nobody mail@ann", people)).toEqual(["ann.lee", "ann"]);
     expect(mentionsIn("@annabel", people)).toEqual([]);
+  });
+
+  it("suggests whom a name that is being typed may mean, until it is complete", () => {
+    const people = [person("ann"), { ...person("minji"), display_name: "김민지" }];
+    expect(suggest("안녕 @민", people)).toEqual({ typed: "민", people: [people[1]] });
+    expect(suggest("@an", people).people).toEqual([people[0]]);
+    expect(suggest("@ann", people).people).toEqual([]);
+    expect(suggest("mail@an", people).people).toEqual([]);
+    expect(suggest("@ann hello", people).people).toEqual([]);
   });
 
   it("shows links and names, and leaves the punctuation to the sentence", () => {

@@ -74,3 +74,17 @@ async def test_decomposed_hangul_is_sent_composed(newcomer: Newcomer) -> None:
     await minji.sees("한글")
     shown = await minji.page.locator("article .text").inner_text()
     assert shown == "한글"
+
+
+async def test_a_name_is_suggested_while_it_is_composed_and_enter_takes_it_without_sending(newcomer: Newcomer) -> None:
+    minji, cdp = await _writer(newcomer)
+    await cdp.send("Input.insertText", {"text": "나는 @"})
+    await _compose(cdp, "민지")
+    await expect(minji.page.get_by_role("option")).to_contain_text("민지")
+    await _enter(cdp, 229, up=False)
+    await cdp.send("Input.insertText", {"text": "민지"})
+    await _enter(cdp)
+    await expect(minji.field).to_have_value(f"나는 @{minji.username} ")
+    await expect(minji.page.get_by_test_id("message")).to_have_count(0)
+    await minji.field.press("Enter")
+    await minji.sees(f"나는 @{minji.username}")

@@ -29,8 +29,8 @@ export function admit(entry: RoomEntry, seq: Seq): RoomView {
 export function refresh(room: RoomView, entry: RoomEntry): RoomView {
   if (entry.head >= room.counted && entry.read_seq >= room.read_seq)
     return { ...room, ...entry, counted: entry.head };
-  const { unread, mentions, last_event, head, read_seq } = room;
-  return { ...room, ...entry, unread, mentions, last_event, head, read_seq };
+  const { unread, mentions, last_event, head, read_seq, member_count } = room;
+  return { ...room, ...entry, unread, mentions, last_event, head, read_seq, member_count };
 }
 
 /** Count one event, unless it is counted already. */
@@ -39,6 +39,8 @@ export function count(room: RoomView, event: RoomEvent, me: UserId): RoomView {
   const next = { ...room, counted: event.seq, head: event.seq };
   const { e } = event;
   if (isItem(e)) next.last_event = event;
+  if (e.k === "join") next.member_count += 1;
+  if (e.k === "leave" || e.k === "kick") next.member_count -= 1;
   if (e.k === "message") return e.by === me ? read(next, event.seq) : unread(next, e, me);
   if (e.k === "delete" && e.author !== me && e.target > room.read_seq)
     next.unread = Math.max(0, room.unread - 1);

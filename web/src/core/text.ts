@@ -36,6 +36,18 @@ function longestName(name: string, byName: Map<string, UserId>): UserId | undefi
   return undefined;
 }
 
+const UNFINISHED = /(?:^|[^\p{L}\p{N}_])@([\p{L}\p{N}._-]*)$/u;
+const SUGGESTED_MAX = 6;
+
+/** Find whom the name that is being typed before the caret may mean; nobody once it is complete. */
+export function suggest(beforeCaret: string, people: readonly User[]): { typed: string; people: User[] } {
+  const typed = UNFINISHED.exec(beforeCaret.normalize("NFC"))?.[1]?.toLowerCase();
+  if (typed === undefined || people.some((user) => user.username === typed)) return { typed: "", people: [] };
+  const fits = (user: User) =>
+    user.username.startsWith(typed) || user.display_name.normalize("NFC").toLowerCase().includes(typed);
+  return { typed, people: people.filter(fits).slice(0, SUGGESTED_MAX) };
+}
+
 export type Span = { kind: "text" | "link" | "mention"; text: string };
 
 const TOKEN = /(https?:\/\/[^\s<>"']+)|(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]*)/giu;

@@ -158,6 +158,8 @@ export const en = {
   "composer.tooLong": "{count} too many",
   "composer.full": "Too many unsent messages. Wait until the connection is back.",
 
+  "composer.mention": "People to mention",
+
   "typing.one": "{name} is typing…",
   "typing.two": "{name} and {other} are typing…",
   "typing.many": "Several people are typing…",

@@ -160,6 +160,8 @@ export const ko: Catalogue = {
   "composer.tooLong": "{count}자 초과",
   "composer.full": "보내지 못한 메시지가 너무 많습니다. 다시 연결될 때까지 기다려 주세요.",
 
+  "composer.mention": "언급할 사람",
+
   "typing.one": "{name} 님이 입력하고 있습니다…",
   "typing.two": "{name} 님과 {other} 님이 입력하고 있습니다…",
   "typing.many": "여러 명이 입력하고 있습니다…",

@@ -104,6 +104,7 @@ export class Account {
   }
 
   #signedOut(ended: boolean): void {
+    this.api.forget();
     const { value } = this.state;
     if (value.at === "signed_in") value.session.end();
     this.#tab.release();

@@ -37,6 +37,7 @@ const ONCE_MORE = new Set(["unavailable", "unknown_outcome"]);
 export class Api {
   #token: string | null = null;
   #renewal: Promise<void> | null = null;
+  #user: UserId | null = null;
 
   constructor(readonly onSignedOut: () => void) {}
 
@@ -46,19 +47,28 @@ export class Api {
   async login(username: string, password: string): Promise<User> {
     const answer = await this.#send<SignedIn>("POST", "/auth/login", { username, password });
     this.#token = answer.access_token;
+    this.#user = answer.user.id;
     return answer.user;
   }
 
   async logout(): Promise<void> {
-    await this.call("POST", "/auth/logout").finally(() => {
-      this.#token = null;
-    });
+    await this.call("POST", "/auth/logout");
   }
 
-  /** Get a new access token by the refresh cookie. Raises ApiError (401: signed out). */
+  /** Nobody is signed in here any more. */
+  forget(): void {
+    this.#token = null;
+    this.#user = null;
+  }
+
+  /** Get a new access token by the refresh cookie. Raises ApiError (401: signed out, or somebody else is in). */
   renew(): Promise<void> {
     this.#renewal ??= this.#alone(async () => {
-      this.#token = (await this.#send<SignedIn>("POST", "/auth/refresh")).access_token;
+      const answer = await this.#send<SignedIn>("POST", "/auth/refresh");
+      // Another tab may have signed somebody else in: the cookie is hers now.
+      if (this.#user !== null && this.#user !== answer.user.id) throw new ApiError(401, "unauthenticated");
+      this.#token = answer.access_token;
+      this.#user = answer.user.id;
     }).finally(() => {
       this.#renewal = null;
     });

@@ -62,6 +62,7 @@ export class ChatSession {
   #busy = new Map<string, Promise<void>>();
   #missing = new Set<UserId>();
   #ended = false;
+  #welcomes = 0;
 
   constructor(
     readonly ports: SessionPorts,
@@ -215,8 +216,14 @@ export class ChatSession {
   #receive(frame: ServerFrame): void {
     if (this.#requests.take(frame)) return;
     this.#take(onFrame(this.chat.value, frame, Date.now()), frame.t === "event" ? [frame] : []);
-    if (frame.t === "welcome") this.attention.renew();
+    if (frame.t === "welcome") this.#welcomed();
     if (frame.t === "room" && frame.change === "added" && frame.room.id === this.#open) this.open(this.#open);
+  }
+
+  /** Rooms that were joined elsewhere during an interruption are not announced: the list tells of them. */
+  #welcomed(): void {
+    this.attention.renew();
+    if (this.#welcomes++ > 0) this.#perform({ kind: "list" });
   }
 
   #connected(state: ConnectionState): void {

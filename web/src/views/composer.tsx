@@ -1,10 +1,11 @@
-import { type KeyboardEvent, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { ENTRIES_MAX } from "../core/outbox";
 import { length, TEXT_CHARS_MAX } from "../core/text";
 import { useT } from "../i18n";
 import type { RoomId } from "../protocol/types";
 import { useChat, useSession } from "./context";
 import { Icon } from "./icons";
+import { MentionList, suggestionId, useMentions } from "./mentions";
 import { fillField, TextField } from "./text-field";
 
 const COUNTED_FROM = TEXT_CHARS_MAX - 200;
@@ -25,7 +26,13 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
   const draft = `kaftalk.draft.${room}`;
   const [initial] = useState(() => sessionStorage.getItem(draft) ?? "");
   const [chars, setChars] = useState(() => length(initial));
+  useEffect(() => {
+    // On a phone the keyboard would cover what one came to read.
+    if (matchMedia("(pointer: fine)").matches) field.current?.focus();
+  }, []);
   const full = useChat((chat) => chat.outbox.entries.length >= ENTRIES_MAX);
+
+  const mentions = useMentions(room, field, () => take(field.current?.value ?? ""));
 
   function take(text: string) {
     setChars(length(text));
@@ -34,7 +41,7 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
     session.attention.typing(room, text.trim() !== "");
   }
 
-  function submit() {
+  function send() {
     const box = field.current;
     if (!box || !session.send(room, box.value)) return;
     fillField(box, "");
@@ -43,6 +50,7 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
   }
 
   function key(event: KeyboardEvent<HTMLTextAreaElement>) {
+    if (mentions.key(event)) return;
     if (event.key !== "ArrowUp" || event.currentTarget.value) return;
     event.preventDefault();
     onEditLast();
@@ -54,16 +62,21 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
       className="composer"
       onSubmit={(event) => {
         event.preventDefault();
-        submit();
+        send();
       }}
     >
+      <MentionList mentions={mentions} />
       <TextField
         fieldRef={field}
         label={t("composer.label", { name })}
         placeholder={t("composer.placeholder")}
         initial={initial}
-        onSubmit={submit}
-        onText={take}
+        onSubmit={() => mentions.take() || send()}
+        onText={(text) => {
+          take(text);
+          mentions.look();
+        }}
+        activeSuggestion={mentions.people.length > 0 ? suggestionId(mentions.active) : undefined}
         onKey={key}
       />
       {tooLong > 0 && (

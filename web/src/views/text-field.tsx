@@ -12,6 +12,8 @@ interface TextFieldProps {
   onSubmit: () => void;
   onText: (text: string) => void;
   onKey?: (event: KeyboardEvent<HTMLTextAreaElement>) => void;
+  /** The id of the suggestion that Enter would take. */
+  activeSuggestion?: string | undefined;
 }
 
 /** A text area that grows, in which Enter submits once under every input method and Shift+Enter breaks the line. */
@@ -24,6 +26,7 @@ export function TextField({
   onSubmit,
   onText,
   onKey,
+  activeSuggestion,
 }: TextFieldProps) {
   const composition = useRef(IDLE);
   function take(input: Input): Decision {
@@ -41,6 +44,7 @@ export function TextField({
       defaultValue={initial}
       disabled={disabled}
       enterKeyHint="send"
+      aria-activedescendant={activeSuggestion}
       onInput={(event) => {
         grow(event.currentTarget);
         onText(event.currentTarget.value);
