@@ -26,7 +26,9 @@ SHARDS = 4
 @pytest_asyncio.fixture
 async def redis(redis_clean: str) -> AsyncIterator[Redis]:
     redis = open_redis(redis_clean)
-    await generation.mark(redis, range(SHARDS), await generation.claim(redis))
+    made_for = await generation.claim(redis)
+    await generation.mark(redis, range(SHARDS), made_for)
+    await generation.mark_accounts(redis, made_for)
     yield redis
     await redis.close()
 

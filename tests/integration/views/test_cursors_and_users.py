@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from kaftalk_protocol.ids import RoomId
 from kaftalk_protocol.records import Kick, Room
+from kaftalk_runtime.redis_client import Redis
 from kaftalk_testing.log_twin import RoomTwin
 from kaftalk_testing.room_logs import ANN, BOB, CYD, message
+from kaftalk_views import generation
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.cursors import CursorRecord, ReadCursors, parse
+from kaftalk_views.errors import ViewsLost
 from kaftalk_views.room_views import RoomViews
 from kaftalk_views.users import StoredUser, Users
 
@@ -105,3 +110,16 @@ async def test_an_unknown_user_is_an_inactive_one(users: Users) -> None:
         CYD: {"id": CYD, "username": "unknown", "display_name": "?", "kind": "person", "active": False}
     }
     assert await users.get([]) == {}
+
+
+async def test_who_is_missing_is_unknown_until_the_accounts_are_written_again(redis: Redis, users: Users) -> None:
+    await users.put(StoredUser(ANN, "ann", "Ann"))
+    await generation.drop(redis)
+    with pytest.raises(ViewsLost):
+        await users.get([ANN, CYD])
+    made_for = await generation.claim(redis)
+    with pytest.raises(ViewsLost):
+        await users.one(CYD)
+    assert list(await users.stored([ANN])) == [ANN]
+    await generation.mark_accounts(redis, made_for)
+    assert (await users.get([CYD]))[CYD]["active"] is False

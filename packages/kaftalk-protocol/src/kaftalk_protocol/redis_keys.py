@@ -82,6 +82,9 @@ GENERATION = "view:generation"
 VIEW_SHARDS = "view:shards"
 """Hash: shard → the generation for which all its views are made; until then a user's set of rooms may lack some."""
 
+VIEW_ACCOUNTS = "view:accounts"
+"""String: the generation for which all accounts are written; until then a user who is missing proves nothing."""
+
 ROOM_POOL = "room-pool"
 """List of ids of rooms whose topics are ready; a hint only, the log decides."""
 

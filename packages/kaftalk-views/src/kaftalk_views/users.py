@@ -10,7 +10,9 @@ import orjson
 
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.ids import UserId
-from kaftalk_runtime.redis_client import Redis
+from kaftalk_runtime.redis_client import Redis, RedisRefused
+from kaftalk_views.errors import ViewsLost
+from kaftalk_views.generation import ACCOUNTS_COMPLETE
 
 PUBLIC = ("id", "username", "display_name", "kind", "active")
 
@@ -33,19 +35,22 @@ class StoredUser:
 
 
 class Users:
-    """Reads and writes user keys. All methods raise RedisAway."""
+    """Reads and writes user keys. All methods raise RedisAway.
+
+    Those that read users raise ViewsLost where one is missing while the accounts are not written again.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def get(self, ids: Iterable[UserId]) -> dict[UserId, dict[str, Any]]:
-        """Give User objects by id; one that Redis does not know is an inactive user without a name of her own."""
+        """Give User objects by id; one that does not exist is an inactive user without a name of her own."""
         asked = list(dict.fromkeys(ids))
         found = await self.stored(asked)
         return {user: found[user].public() if user in found else _nobody(user) for user in asked}
 
     async def one(self, user: UserId) -> dict[str, Any] | None:
-        """Give one User object; None if Redis does not know her."""
+        """Give one User object; None if there is no such user."""
         found = await self.stored([user])
         return found[user].public() if user in found else None
 
@@ -54,7 +59,14 @@ class Users:
         asked = list(ids)
         if not asked:
             return {}
-        texts = await self._redis.run("MGET", *map(redis_keys.user, asked))
+        reads = [("MGET", *map(redis_keys.user, asked)), *ACCOUNTS_COMPLETE]
+        replies = await self._redis.many(reads)
+        for reply in replies:
+            if isinstance(reply, RedisRefused):
+                raise reply
+        texts, generation, written = replies
+        if None in texts and (generation is None or generation != written):
+            raise ViewsLost
         return {user: _read(text) for user, text in zip(asked, texts, strict=True) if text}
 
     async def by_username(self, name: str) -> UserId | None:

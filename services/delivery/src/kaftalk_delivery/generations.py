@@ -67,7 +67,7 @@ class Generations:
             self._known, self._marked = found, frozenset()
             self._since_s = asyncio.get_running_loop().time()
         await self._mark(found)
-        server = _run_id(await self._redis.run("INFO", "server"))
+        server = await generation.server(self._redis)
         if self._server is not None and server != self._server:
             await self._verify()
         self._server = server
@@ -97,7 +97,3 @@ class Generations:
         """Redis was started anew: it may have lost its last second (`appendfsync everysec`)."""
         since_s = asyncio.get_running_loop().time() - _RECENT_S
         await self._writer.verify([room for room in self._rooms if room.head is not None and room.touched_s > since_s])
-
-
-def _run_id(info: str) -> str:
-    return next((line for line in info.splitlines() if line.startswith("run_id:")), "")

@@ -35,6 +35,7 @@ from kaftalk_protocol.ids import RoomId
 from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.redis_client import Redis, RedisError
+from kaftalk_views import generation
 
 _ALIVE_MS = 10_000
 _DISCOVER_S = 1.0
@@ -85,6 +86,7 @@ class Links:
         self._gateway = gateway
         self._now_ms = now_ms
         self._known: set[tuple[str, str]] = set()
+        self._generation: str | None = None
         self._dialing: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._open: set[Link] = set()
         self._wanted: dict[RoomId, Feed] = {}
@@ -205,11 +207,18 @@ class Links:
             try:
                 entries = await self._redis.run("ZRANGEBYSCORE", redis_keys.DELIVERIES, since, "+inf")
                 self._known = {(instance, url) for instance, _, url in (entry.partition("|") for entry in entries)}
+                self._see_generation(await generation.current(self._redis))
             except RedisError:
                 pass
             for known in self._known - self._dialing.keys():
                 self._dialing[known] = asyncio.create_task(self._keep_dialed(known))
             await asyncio.sleep(_DISCOVER_S)
+
+    def _see_generation(self, found: str | None) -> None:
+        """Who came while the views were being made again may have been given too few rooms: compare once they are."""
+        if found != self._generation:
+            self._generation = found
+            self._memberships.repair_asked.set()
 
     async def _keep_dialed(self, known: tuple[str, str]) -> None:
         try:

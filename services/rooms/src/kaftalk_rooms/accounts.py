@@ -15,7 +15,7 @@ from kaftalk_rooms.account_book import AccountBook, StoredAccount, encode_claim
 from kaftalk_rooms.passwords import Passwords, check_strength
 from kaftalk_rooms.shapes import Registration
 from kaftalk_runtime.clock import Clock
-from kaftalk_runtime.redis_client import Redis, RedisAway
+from kaftalk_runtime.redis_client import Redis, RedisAway, RedisError
 from kaftalk_views import generation
 from kaftalk_views.users import Users
 
@@ -43,6 +43,8 @@ class Accounts:
         self._clock = clock
         self._unwritten: set[UserId] = set()
         self._news = asyncio.Event()
+        self._seen: tuple[str | None, str] = (None, "")
+        self._marked: str | None = None
 
     @property
     def caught_up(self) -> bool:
@@ -112,18 +114,27 @@ class Accounts:
             await self._news.wait()
             self._news.clear()
             await self._write_users()
+            with contextlib.suppress(RedisAway):
+                await self._mark()
 
     async def watch_generation(self) -> None:
-        """Show all accounts again when Redis has lost its views, for ever."""
-        known = None
+        """Show all accounts again when Redis has lost its views, or may have lost its last second, for ever."""
         while True:
-            with contextlib.suppress(RedisAway):
-                found = await generation.current(self._redis)
-                if found != known:
-                    known = found
+            with contextlib.suppress(RedisError):
+                found = await generation.current(self._redis), await generation.server(self._redis)
+                if found != self._seen:
+                    self._seen = found
                     self._unwritten.update(self.book.everybody())
+                if self._unwritten or self._marked != found[0]:
                     self._news.set()
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _mark(self) -> None:
+        """Note that everybody has been written since the generation was seen: from now on who is missing is nobody."""
+        seen, _ = self._seen
+        if seen is not None and seen != self._marked and self.caught_up:
+            await generation.mark_accounts(self._redis, seen)
+            self._marked = seen
 
     def _show_again(self, user: UserId) -> None:
         self._unwritten.add(user)

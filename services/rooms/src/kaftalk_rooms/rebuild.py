@@ -43,7 +43,9 @@ class ViewRebuild:
 
         Raises KafkaUnreachable, ReadError, RedisError.
         """
+        made_for = await generation.claim(self._redis)
         accounts = await self._accounts()
+        await generation.mark_accounts(self._redis, made_for)
         log = RoomLogRange(self._kafka)
         await log.start()
         try:
@@ -54,7 +56,7 @@ class ViewRebuild:
         finally:
             await log.stop()
         if made == len(live):
-            await generation.mark(self._redis, range(shards), await generation.claim(self._redis))
+            await generation.mark(self._redis, range(shards), made_for)
         return Rebuilt(accounts, made, len(live) - made, restored)
 
     async def _accounts(self) -> int:
