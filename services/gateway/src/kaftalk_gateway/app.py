@@ -13,6 +13,7 @@ from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.limits import SharedLimits
 from kaftalk_gateway.links import Links, Owners
 from kaftalk_gateway.membership import Memberships
+from kaftalk_gateway.newcomers import Newcomers
 from kaftalk_gateway.peers import Outbox, Peers
 from kaftalk_gateway.presence import Presences
 from kaftalk_gateway.publisher import Publisher
@@ -154,6 +155,7 @@ class App:
                 now_ms=self._clock.now_ms,
             ),
             publisher=self._publisher,
+            newcomers=Newcomers(self._rooms, self._memberships, self._publisher),
             annotations=Annotations(self._writer, self._history, self._views, self._placements, self._verdicts),
             questions=Questions(self._rooms, self._views, self._history, cursors, self._signalling, self._memberships),
             signalling=self._signalling,

@@ -80,7 +80,12 @@ class Lane:
         self._unanswered.discard(n)
         self._refused.add(n)
         if len(self._refused) > AHEAD_MAX + 1:
-            self._refused.discard(min(self._refused))
+            self._refused.discard(max(self._refused))
+
+    def turned_away(self, n: int) -> None:
+        """Note that message `n` was refused for now before it was offered; one that is being written stays so."""
+        if n not in self._unanswered and n not in self._answered:
+            self.refused(n)
 
     def given_up(self, n: int) -> None:
         """Note that message `n` was refused for good; it leaves a gap."""

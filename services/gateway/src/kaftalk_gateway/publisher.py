@@ -94,10 +94,7 @@ class Publisher:
     def send(self, connection: Connection, frame: Send) -> None:
         """Take one message of a member; never awaits."""
         room = RoomId(frame.room)
-        key = (connection.user, connection.stream, room)
-        sending = self._lanes.get(key)
-        if sending is None:
-            sending = self._lanes[key] = Sending(key)
+        sending = self._sending(connection, room)
         if len(sending.queue) >= QUEUED_MAX:
             self._refuse(sending, connection, frame, _full())
             return
@@ -109,6 +106,17 @@ class Publisher:
             self._flush(sending, feed)
         else:
             sending.checking = asyncio.create_task(self._check(sending, feed))
+
+    def turned_away(self, connection: Connection, frame: Send) -> None:
+        """Note that a message was refused before it came here: it keeps its turn."""
+        self._sending(connection, RoomId(frame.room)).lane.turned_away(frame.n)
+
+    def _sending(self, connection: Connection, room: RoomId) -> Sending:
+        key = (connection.user, connection.stream, room)
+        sending = self._lanes.get(key)
+        if sending is None:
+            sending = self._lanes[key] = Sending(key)
+        return sending
 
     def left(self, connection: Connection) -> None:
         """Forget the lanes of a stream whose socket is gone, but what is being written."""

@@ -71,6 +71,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnedAway(Answer):
+    """Answer that a message must wait; nothing behind it may be written before it comes again."""
+
+    frame: Send
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Close the socket."""
 
@@ -225,7 +232,12 @@ class Session:
         if not isinstance(frame, Send | Edit | Delete | React):
             return self._limited(now, frame_id) or Act(frame)
         wait_ms = self._bucket.take(self._rate, now)
-        return self._refuse(now, wait_ms, frame_id) if wait_ms else Act(frame)
+        if not wait_ms:
+            return Act(frame)
+        refused = self._refuse(now, wait_ms, frame_id)
+        if isinstance(frame, Send) and isinstance(refused, Answer):
+            return TurnedAway(refused.payload, frame)
+        return refused
 
     def _limited(self, now: float, frame_id: str | None) -> Effect | None:
         wait_ms = self._others.take(OTHER_FRAMES, now)

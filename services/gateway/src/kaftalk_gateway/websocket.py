@@ -18,12 +18,13 @@ from kaftalk_gateway.guarded_protocol import EXTENSION
 from kaftalk_gateway.handshake import PATH, SUBPROTOCOL, Handshakes, Problem, problem
 from kaftalk_gateway.heartbeat import Wheel
 from kaftalk_gateway.hub import Hub
+from kaftalk_gateway.newcomers import Newcomers
 from kaftalk_gateway.presence import Presences
 from kaftalk_gateway.publisher import Publisher
 from kaftalk_gateway.questions import Questions
 from kaftalk_gateway.rates import Rate
 from kaftalk_gateway.resume import Resumer
-from kaftalk_gateway.session import Act, Admit, Effect, Session, State
+from kaftalk_gateway.session import Act, Admit, Effect, Session, State, TurnedAway
 from kaftalk_gateway.signals import Signalling
 from kaftalk_protocol import server_frames
 from kaftalk_protocol.client_frames import (
@@ -62,6 +63,7 @@ class Endpoint:
         handshakes: Handshakes,
         admission: Admission,
         publisher: Publisher,
+        newcomers: Newcomers,
         annotations: Annotations,
         questions: Questions,
         signalling: Signalling,
@@ -74,6 +76,7 @@ class Endpoint:
         self._handshakes = handshakes
         self._admission = admission
         self._publisher = publisher
+        self._newcomers = newcomers
         self._annotations = annotations
         self._questions = questions
         self._signalling = signalling
@@ -156,6 +159,10 @@ class Endpoint:
             case Act(frame):
                 metrics.frames_in.labels(frame.t).inc()
                 self._act(connection, frame)
+            case TurnedAway(frame=frame):
+                connection.apply(effect)
+                if frame.room in connection.rooms:
+                    self._publisher.turned_away(connection, frame)
             case _:
                 connection.apply(effect)
 
@@ -191,20 +198,16 @@ class Endpoint:
                 assert_never(frame)
 
     def _in_room(self, connection: Connection, frame: Send | Edit | Delete | React | History | Read | Typing) -> None:
-        if frame.room not in connection.rooms:
-            if isinstance(frame, History):
-                # The rights are looked up with the page: who has just joined may read already.
-                self._questions.history(connection, frame)
-                return
-            self._questions.foreign(connection, RoomId(frame.room), getattr(frame, "id", None))
-            return
         match frame:
             case Send():
-                self._publisher.send(connection, frame)
+                self._newcomers.send(connection, frame)
+            case History():
+                # The rights are looked up with the page: who has just joined may read already.
+                self._questions.history(connection, frame)
+            case _ if frame.room not in connection.rooms:
+                self._questions.foreign(connection, RoomId(frame.room), getattr(frame, "id", None))
             case Edit() | Delete() | React():
                 self._annotations.take(connection, frame)
-            case History():
-                self._questions.history(connection, frame)
             case Read():
                 self._questions.read(connection, frame)
             case Typing():
