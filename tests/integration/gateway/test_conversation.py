@@ -69,6 +69,42 @@ async def test_a_resent_message_is_acked_as_a_repeat_and_shown_once(stack: Stack
         assert [i["seq"] for i in page["items"] if i["e"]["k"] == "message"] == [first["seq"], second["seq"]]
 
 
+async def test_what_is_sent_at_once_to_a_room_just_made_is_stored_in_order(
+    stack: Stack, http: httpx.AsyncClient
+) -> None:
+    ann = await Account.register(http)
+    async with await ChatSocket.open(stack.ws_url(0), ann) as a:
+        for _ in range(5):
+            room = (await ann.room())["id"]
+            for n in range(1, 6):
+                await a.send(_message(room, n) | {"id": f"{n}"})
+            acks = [await a.until(lambda f: f["t"] in ("ack", "error")) for _ in range(5)]
+            assert [(ack["t"], ack["id"]) for ack in acks] == [("ack", f"{n}") for n in range(1, 6)]
+            seqs = [ack["seq"] for ack in acks]
+            assert seqs == sorted(seqs)
+
+
+async def test_a_change_of_presence_reaches_every_watcher(stack: Stack, http: httpx.AsyncClient) -> None:
+    ann, bob, eve = [await Account.register(http) for _ in range(3)]
+    async with (
+        await ChatSocket.open(stack.ws_url(1), ann) as watched,
+        await ChatSocket.open(stack.ws_url(0), bob) as first,
+        await ChatSocket.open(stack.ws_url(0), eve) as second,
+    ):
+        await first.send({"t": "watch", "users": [ann.id]})
+        assert (await first.until(lambda f: f["t"] == "presence"))["state"] == "online"
+        await watched.send({"t": "active", "on": False})
+        await watched.ask({"t": "ping"})
+        while (await _presence_now(second, ann))["state"] != "away":
+            await asyncio.sleep(0.05)
+        assert (await first.until(lambda f: f["t"] == "presence"))["state"] == "away"
+
+
+async def _presence_now(socket: ChatSocket, account: Account) -> Frame:
+    await socket.send({"t": "watch", "users": [account.id]})
+    return await socket.until(lambda f: f["t"] == "presence")
+
+
 async def test_resume_gives_what_was_missed_then_what_is_live(stack: Stack, http: httpx.AsyncClient) -> None:
     ann, bob = await Account.register(http), await Account.register(http)
     room = (await ann.room())["id"]

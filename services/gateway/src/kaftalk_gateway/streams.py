@@ -1,9 +1,12 @@
 """What the log already holds of a stream: asked before its first send in a room, so that a resend is known."""
 
+import asyncio
+
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_protocol.errors import Refused
 from kaftalk_protocol.ids import RoomId, StreamId, UserId
 from kaftalk_protocol.stream_window import StreamWindow
+from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.errors import ReadError
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_views.errors import HistoryUnavailable
@@ -11,6 +14,8 @@ from kaftalk_views.placements import Placements
 from kaftalk_views.room_views import RoomViews
 
 _APPLIED_TIMEOUT_S = 2.0
+_PLACED_POLLS = 50
+_PLACED_POLL_S = 0.02
 
 
 class StreamReads:
@@ -31,9 +36,7 @@ class StreamReads:
 
         Raises ViewUnavailable or RedisError if that cannot be told.
         """
-        placement = self._placements.get(room)
-        if placement is None:
-            raise HistoryUnavailable(room)
+        placement = await self._placed(room)
         try:
             end = await self._log.end_offset(placement.topic)
         except ReadError as error:
@@ -44,3 +47,12 @@ class StreamReads:
         if not await self._views.wait_applied(room, placement.seq(end) - 1, _APPLIED_TIMEOUT_S):
             raise HistoryUnavailable(room)
         return await self._views.stream_window(room, user, stream)
+
+    async def _placed(self, room: RoomId) -> Placement:
+        """Wait for the placement of a room made a moment ago: it comes by Kafka, after the view."""
+        for _ in range(_PLACED_POLLS):
+            placement = self._placements.get(room)
+            if placement is not None:
+                return placement
+            await asyncio.sleep(_PLACED_POLL_S)
+        raise HistoryUnavailable(room)
