@@ -132,7 +132,8 @@ class Presences:
             return
         for user, state in states.items():
             connection.write(presence_frame(user, state))
-        self._watched.update(states)
+            # What the other watchers were told stays: a change since then is still theirs to hear of.
+            self._watched.setdefault(user, state)
 
     async def watch_forever(self) -> None:
         """Read those who are watched every 2 s and send what changed."""
