@@ -103,7 +103,6 @@ export const en = {
   "members.makeModerator": "Make {name} a moderator",
   "members.makeMember": "Make {name} a plain member",
   "members.add": "Add people",
-  "members.added": "Added",
   "members.message": "Message {name}",
 
   "presence.online": "online",

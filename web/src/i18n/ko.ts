@@ -105,7 +105,6 @@ export const ko: Catalogue = {
   "members.makeModerator": "{name} 님을 운영자로 지정",
   "members.makeMember": "{name} 님을 일반 멤버로 변경",
   "members.add": "멤버 추가",
-  "members.added": "추가했습니다",
   "members.message": "{name} 님에게 메시지",
 
   "presence.online": "온라인",
