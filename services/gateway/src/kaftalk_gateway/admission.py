@@ -30,9 +30,11 @@ RESUMING_MAX = 2_000
 _MEDIA_MAX = 10
 _RETRY_MS = 1_000
 _KEPT_S = 86_400
+_RELEASED_S = 900
 
+# Where the stream goes on, it is to be known that this gateway may still be writing what was sent here.
 _RELEASE_STREAM = Script("""
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return 0
 """)
 
@@ -131,7 +133,7 @@ class Admission:
             await self._redis.many(
                 [
                     ("ZREM", redis_keys.connections(member.user), own),
-                    _RELEASE_STREAM.call([redis_keys.stream_owner(member.user, connection.stream)], [own]),
+                    _RELEASE_STREAM.call([redis_keys.stream_owner(member.user, connection.stream)], [own, _RELEASED_S]),
                 ]
             )
         except RedisError:
@@ -190,6 +192,7 @@ class Admission:
 
     def _open(self, connection: Connection, ticket: _Ticket, hello: Hello, found: _Found) -> None:
         connection.stream = StreamId(hello.stream)
+        connection.stream_known = found.stream_owner is not None
         self._hub.admit(connection, ticket.user, ticket.sid)
         self._take_stream(connection, found.stream_owner)
         connection.session.admitted()

@@ -68,7 +68,7 @@ class Connection:
 
     __slots__ = (
         "active_until", "annotating", "annotations", "appended", "catching", "catching_task", "key", "member",
-        "questions", "session", "sid", "slow_since", "socket", "stream", "watched",
+        "questions", "session", "sid", "slow_since", "socket", "stream", "stream_known", "watched",
     )  # fmt: skip
 
     def __init__(self, key: str, socket: Socket, session: Session) -> None:
@@ -78,6 +78,7 @@ class Connection:
         self.member: Member | None = None
         self.sid = SessionId("")
         self.stream = StreamId("")
+        self.stream_known = False
         self.catching: dict[RoomId, CatchUp] = {}
         self.catching_task: asyncio.Task[None] | None = None
         self.appended: dict[RoomId, int] = {}

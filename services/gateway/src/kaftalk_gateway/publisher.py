@@ -14,7 +14,7 @@ from kaftalk_gateway import metrics
 from kaftalk_gateway.connection import Connection
 from kaftalk_gateway.feed import Entry, Feed, FeedState
 from kaftalk_gateway.hub import Hub
-from kaftalk_gateway.lane import Lane, Offer
+from kaftalk_gateway.lane import AHEAD_MAX, Lane, Offer
 from kaftalk_gateway.limits import SharedLimits
 from kaftalk_gateway.streams import StreamReads
 from kaftalk_gateway.verdicts import Verdicts
@@ -47,16 +47,32 @@ class LogWriter(Protocol):
 class Sending:
     """One stream's sends in one room: its lane, what waits for a check, and who is to be answered."""
 
-    __slots__ = ("asked", "checked", "checking", "key", "lane", "last_refusal", "queue")
+    __slots__ = (
+        "asked", "checked", "checking", "key", "lane", "last_refusal", "queue", "repeats_to", "sender",
+    )  # fmt: skip
 
     def __init__(self, key: LaneKey) -> None:
         self.key = key
+        self.sender: Connection | None = None
+        self.repeats_to = 0
+        """Up to this `n` a copy that was sent before may be on its way: where this one is says nothing."""
         self.lane = Lane()
         self.queue: deque[tuple[Connection, Send]] = deque()
         self.asked: dict[int, list[tuple[Connection, str]]] = {}
         self.checked = False
         self.checking: asyncio.Task[None] | None = None
         self.last_refusal = Refused(Code.RATE_LIMITED, "one before this must come first", retry_after_ms=_FULL_RETRY_MS)
+
+    def sent_by(self, connection: Connection, n: int) -> None:
+        """Note who sends: what a stream's new socket sends first may be with the gateway it was at before."""
+        known = self.sender is not None or connection.stream_known or n > 1
+        if connection is not self.sender and known:
+            self.doubt(n)
+        self.sender = connection
+
+    def doubt(self, n: int) -> None:
+        """Note that from message `n` on, as far as a client runs ahead, copies may be on their way."""
+        self.repeats_to = max(self.repeats_to, n + AHEAD_MAX)
 
     def answer(self, n: int, payload_of: "AnswerTo") -> None:
         """Answer all who asked for message `n`."""
@@ -95,6 +111,7 @@ class Publisher:
         """Take one message of a member; never awaits."""
         room = RoomId(frame.room)
         sending = self._sending(connection, room)
+        sending.sent_by(connection, frame.n)
         if len(sending.queue) >= QUEUED_MAX:
             self._refuse(sending, connection, frame, _full())
             return
@@ -236,22 +253,25 @@ class Publisher:
     ) -> None:
         if isinstance(result, AppendRefused):
             self._refused(sending, n, refusal_of(result))
-        elif isinstance(result, AppendError) or result.resent:
+        elif isinstance(result, AppendError) or result.resent or n <= sending.repeats_to:
             self._await_verdict(sending, n, placement, result)
         else:
             self._stored(sending, n, (placement.epoch, placement.seq(result.offset)), since)
         self._drop_idle(sending)
 
-    def _stored(self, sending: Sending, n: int, place: tuple[int, int] | None, since: float | None) -> None:
-        """Answer all who asked for a message that is stored; without a place it is a repeat of one out of sight."""
+    def _stored(
+        self, sending: Sending, n: int, place: tuple[int, int] | None, since: float | None, copy: int | None = None
+    ) -> None:
+        """Answer all who asked for a message that is stored, if not in sight then as a repeat; `copy` is one's seq."""
         sending.lane.answered(n, place)
         room = sending.key[2]
         asked = sending.asked.get(n, ())
         sending.answer(n, lambda frame_id: ack(frame_id, room, place, dup=place is None))
-        if place is not None:
+        stored_at = copy if place is None else place[1]
+        if stored_at is not None:
             for connection, frame_id in asked:
-                connection.appended[room] = max(connection.appended.get(room, -1), place[1])
-                self._verdicts.acked(room, place[1], connection, frame_id)
+                connection.appended[room] = max(connection.appended.get(room, -1), stored_at)
+                self._verdicts.acked(room, stored_at, connection, frame_id)
         metrics.acks.labels("send").inc()
         if since is not None:
             metrics.send_seconds.observe(asyncio.get_running_loop().time() - since)
@@ -276,7 +296,8 @@ class Publisher:
         seq = placement.seq(result.offset) if isinstance(result, Appended) else None
         if seq is None:
             sending.lane.refused(n)
-        stored = partial(self._stored, sending, n, since=None)
+            sending.doubt(n)
+        stored = partial(self._stored, sending, n, since=None, copy=seq)
         self._verdicts.expect(self._hub.feeds.get(room), room, user, f"{stream}:{n}", seq, stored)
 
     def _drop_idle(self, sending: Sending) -> None:
