@@ -52,6 +52,7 @@ class Person:
         await dialog.locator("input[name=name]").fill(name)
         await dialog.locator(f"input[value={kind}]").check()
         await dialog.locator("button[type=submit]").click()
+        await expect(dialog).to_have_count(0)
         await self._in_room()
         return self.page.url.rpartition("/")[2]
 
@@ -61,6 +62,7 @@ class Person:
         dialog = self.page.get_by_role("dialog")
         await dialog.get_by_role("searchbox").fill(name)
         await dialog.get_by_role("listitem").filter(has_text=name).get_by_role("button").click()
+        await expect(dialog).to_have_count(0)
         await self._in_room()
 
     async def open_room(self, room: str) -> None:
