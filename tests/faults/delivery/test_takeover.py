@@ -28,9 +28,10 @@ async def test_another_instance_takes_over_when_delivery_is_killed(delivery: Del
         after = {room.id: (await delivery.seed.chat(room, [4]))[-1] for room in rooms}
         for room in rooms:
             seen = await link.seqs(room.id, after[room.id])
-            assert [seq for seq in seen if seq > heads[room.id].shown_seq] == list(
-                range(heads[room.id].shown_seq + 1, after[room.id] + 1)
-            ), "no hole between the answer and what follows"
+            head = heads[room.id].shown_seq
+            assert head is not None
+            expected = list(range(head + 1, after[room.id] + 1))
+            assert [seq for seq in seen if seq > head] == expected, "no hole between the answer and what follows"
             assert before[room.id] < missed[room.id] < after[room.id]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -73,6 +73,7 @@ async def test_published_messages_come_to_a_subscriber(redis: Redis, key: str) -
     while not await redis.run("PUBLISH", key, "hello"):
         await asyncio.sleep(0.01)
     assert await first == (key, "hello")
+    assert isinstance(messages, AsyncGenerator)
     await messages.aclose()
 
 

@@ -130,7 +130,7 @@ def gateway_channel(gateway: str) -> str:
 
 
 def stream_owner(user: UserId, stream: str) -> str:
-    """String `<gateway>|<connection>`: which socket has a stream, or had it last; expires after 24 h, 15 min after it closed."""
+    """String `<gateway>|<connection>`: the socket that has a stream; kept 24 h, or 15 min after it closed."""
     return f"stream:{user}:{stream}"
 
 
