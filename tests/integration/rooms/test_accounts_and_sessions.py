@@ -218,6 +218,9 @@ async def test_a_profile_is_patched_and_set_back(http: httpx.AsyncClient) -> Non
     assert (back["display_name"], back["locale"]) == (account.user["username"], None)
     refused = await account.ask("PATCH", "/me", json={"display_name": "x"}, headers={"If-Match": '"old"'})
     assert refused.status_code == 412
+    refused = await account.ask("DELETE", "/me", headers={"If-Match": '"old"'})
+    assert refused.status_code == 412
+    assert (await account.ask("GET", "/me")).status_code == 200
 
 
 async def test_accounts_come_back_after_redis_lost_them(rooms_settings: RoomsSettings, http: httpx.AsyncClient) -> None:

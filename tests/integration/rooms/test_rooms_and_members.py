@@ -180,6 +180,9 @@ async def test_a_patch_of_an_outdated_room_is_refused(new_account: NewAccount) -
     assert (changed.status_code, changed.json()["topic"]) == (200, None)
     late = await owner.ask("PATCH", f"/rooms/{room['id']}", json={"topic": "또"}, headers={"If-Match": etag})
     assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
+    late = await owner.ask("DELETE", f"/rooms/{room['id']}", headers={"If-Match": etag})
+    assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
+    assert (await owner.call("GET", f"/rooms/{room['id']}"))["topic"] is None
 
 
 async def test_a_repeated_creation_makes_one_room(new_account: NewAccount) -> None:

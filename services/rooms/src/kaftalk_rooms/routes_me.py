@@ -42,10 +42,12 @@ async def update_me(patch: AccountPatch, me: Me, parts: Use, response: Response,
     return _shown(changed, response)
 
 
-@router.delete("", status_code=204, responses=refusals(Code.UNAUTHENTICATED))
-async def delete_me(me: Me, parts: Use) -> None:
+@router.delete("", status_code=204, responses=refusals(Code.UNAUTHENTICATED, Code.PRECONDITION_FAILED))
+async def delete_me(me: Me, parts: Use, if_match: IfMatch = None) -> None:
     """Delete one's account: it leaves its rooms, and only the username stays, at what one wrote."""
-    account = await parts.accounts.update(account_of(parts, me.user).deleted())
+    account = account_of(parts, me.user)
+    check_match(if_match, etag_of(_own(account), ACCOUNT_FIELDS))
+    account = await parts.accounts.update(account.deleted())
     await parts.sessions.end_all(me.user)
     await parts.notices.user_changed(account.user())
     parts.farewells.begin(me.user)

@@ -93,16 +93,15 @@ async def update_room(
     room: InRoom, patch: RoomPatch, me: Me, parts: Use, response: Response, if_match: IfMatch = None
 ) -> Any:
     """Change a room's name, topic or settings."""
-    found = await parts.membership.require_member(room, me.user)
-    if if_match is not None and found.member is not None:
-        check_match(if_match, etag_of(await parts.listing.room(room, me.user), ROOM_FIELDS))
+    await _require_match(parts, room, me.user, if_match)
     await parts.membership.patch(room, me.user, patch)
     return await _shown(parts, room, me.user, response)
 
 
-@router.delete("/{room_id}", status_code=204, responses=refusals(*_CHANGING))
-async def delete_room(room: InRoom, me: Me, parts: Use) -> None:
+@router.delete("/{room_id}", status_code=204, responses=refusals(*_CHANGING, Code.PRECONDITION_FAILED))
+async def delete_room(room: InRoom, me: Me, parts: Use, if_match: IfMatch = None) -> None:
     """Delete a room for everybody."""
+    await _require_match(parts, room, me.user, if_match)
     await parts.membership.delete(room, me.user)
 
 
@@ -148,3 +147,13 @@ async def _shown(parts: Parts, room: RoomId, viewer: UserId, response: Response)
     shown = await shown_room(parts, room, viewer)
     response.headers["ETag"] = etag_of(shown, ROOM_FIELDS)
     return shown
+
+
+async def _require_match(parts: Parts, room: RoomId, member: UserId, if_match: str | None) -> None:
+    """See that a conditional change of a room knows its newest state.
+
+    Raises Refused: `precondition_failed` where a member knows an older state, else as `require_member`.
+    """
+    await parts.membership.require_member(room, member)
+    if if_match is not None:
+        check_match(if_match, etag_of(await parts.listing.room(room, member), ROOM_FIELDS))
