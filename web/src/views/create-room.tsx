@@ -13,14 +13,7 @@ export function CreateRoom({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t("rooms.create")} onClose={onClose}>
       <form onSubmit={submit} noValidate>
-        <Field
-          label={t("create.name")}
-          name="name"
-          maxLength={160}
-          required
-          error={errors["name"]}
-          autoFocus
-        />
+        <Field label={t("create.name")} name="name" maxLength={160} required error={errors["name"]} />
         <Field label={t("create.topic")} name="topic" maxLength={1000} error={errors["topic"]} />
         <fieldset className="choices">
           <legend>{t("create.kind")}</legend>

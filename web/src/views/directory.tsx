@@ -33,7 +33,6 @@ export function Directory({ onClose }: { onClose: () => void }) {
         type="search"
         value={text}
         onChange={(event) => setText(event.target.value)}
-        autoFocus
       />
       {found?.length === 0 && <p className="quiet-text">{t("app.nothing")}</p>}
       <ul className="results">

@@ -17,7 +17,7 @@ export function LanguageSwitch(props: { short?: boolean; onChoose?: (locale: Loc
           key={locale}
           type="button"
           lang={locale}
-          aria-label={name}
+          aria-label={props.short ? `${short} ${name}` : name}
           title={name}
           aria-pressed={locale === current}
           onClick={() => {

@@ -123,7 +123,7 @@ function Reactions({ room, seq, message }: { room: string; seq: number; message:
           key={emoji}
           type="button"
           aria-pressed={me}
-          aria-label={t("message.reaction", { emoji, count })}
+          title={t("message.reaction", { emoji, count })}
           onClick={() => react(emoji, !me)}
         >
           {emoji} <span>{count}</span>

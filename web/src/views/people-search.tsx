@@ -29,7 +29,6 @@ export function PeopleSearch({
         type="search"
         value={text}
         onChange={(event) => setText(event.target.value)}
-        autoFocus
       />
       {text && found?.length === 0 && <p className="quiet-text">{t("app.nothing")}</p>}
       <ul className="results">

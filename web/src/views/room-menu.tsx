@@ -109,7 +109,7 @@ function EditRoom({ room, onClose }: { room: RoomView; onClose: () => void }) {
   return (
     <Dialog title={t("room.edit")} onClose={onClose}>
       <form onSubmit={submit} noValidate key={me}>
-        <Field label={t("create.name")} name="name" defaultValue={room.name ?? ""} required autoFocus />
+        <Field label={t("create.name")} name="name" defaultValue={room.name ?? ""} required />
         <Field
           label={t("create.topic")}
           name="topic"

@@ -100,10 +100,11 @@ function RoomHead(props: { room: RoomView; name: string; membersShown: boolean; 
           type="button"
           className="plain members-button"
           aria-expanded={props.membersShown}
-          aria-label={t("room.members")}
+          data-testid="members-button"
           onClick={props.onMembers}
         >
           <Icon name="people" />
+          <span className="visually-hidden">{t("room.members")} </span>
           {room.member_count}
         </button>
       )}
