@@ -79,6 +79,7 @@ async def test_a_bad_ticket_closes_with_4500_and_a_good_one_works_once(stack: St
             assert await socket.closed() == code
 
 
+@pytest.mark.slow
 async def test_silence_instead_of_hello_closes_with_4002(stack: Stack) -> None:
     socket = await ChatSocket.dial(stack.ws_url(0))
     assert await socket.closed() == 4002
@@ -166,6 +167,7 @@ async def test_what_is_refused_for_now_keeps_its_turn(stack: Stack, http: httpx.
         assert [i["e"]["text"] for i in page["items"] if i["e"]["k"] == "message"] == [str(n) for n in range(1, 41)]
 
 
+@pytest.mark.slow
 async def test_handshakes_from_one_address_are_limited(tmp_path: Path) -> None:
     settings = {"KAFTALK_LIMIT_HANDSHAKES_PER_S": "1", "KAFTALK_LIMIT_HANDSHAKES_BURST": "5"}
     async with run_stack(tmp_path, counts={"gateway": 1}, settings=settings) as stack:

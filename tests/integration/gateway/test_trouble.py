@@ -12,6 +12,8 @@ from kaftalk_testing.account import Account
 from kaftalk_testing.chat_socket import ChatSocket, Frame
 from kaftalk_testing.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def http(breakable_stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
