@@ -21,6 +21,7 @@ class Upstream:
     def __init__(self, name: str) -> None:
         self.name = name
         self.fail = False
+        self.status = b"200 OK"
         self.requests: list[str] = []
         self.headers: list[str] = []
 
@@ -35,7 +36,7 @@ class Upstream:
                 if self.fail:
                     break
                 body = self.name.encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+                writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (self.status, len(body), body))
         except asyncio.IncompleteReadError:
             pass
         finally:
@@ -108,11 +109,21 @@ async def test_a_gateway_that_is_away_is_passed_over(site: Site) -> None:
     assert names == ["gateway-2"] * 4
 
 
+async def test_a_gateway_that_drains_is_asked_once_then_passed_over(site: Site) -> None:
+    site.upstreams["gateway-1"].status = b"503 Service Unavailable"
+
+    answers = [await site.client.get("/ws") for _ in range(6)]
+
+    assert [answer.status_code for answer in answers].count(503) <= 1
+    assert {answer.text for answer in answers if answer.status_code == 200} == {"gateway-2"}
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/link", "/healthz", "/readyz", "/internal", "/internal/x", "//link"])
 async def test_nothing_internal_is_served(site: Site, path: str) -> None:
     answer = await site.client.get(f"{site.plan.url}{path}")
 
-    assert answer.status_code == 404
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert (answer.json()["status"], answer.json()["code"]) == (404, "not_found")
     assert not any(upstream.requests for upstream in site.upstreams.values())
 
 
