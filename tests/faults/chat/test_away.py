@@ -1,6 +1,7 @@
 """What goes on, and what is refused, while Kafka or Redis are away; and that everything comes back by itself."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -53,6 +54,36 @@ async def test_kafka_away_leaves_sockets_open_and_sends_unresolved_until_it_is_b
         assert shown["seq"] == ack["seq"]
 
 
+async def test_a_stream_that_moves_while_kafka_is_away_is_shown_once_where_its_acks_say(
+    breakable_stack: Stack, http: httpx.AsyncClient
+) -> None:
+    """Both gateways hold copies of the same sends when the broker comes back."""
+    stack, stream = breakable_stack, str(uuid.uuid4())
+    one, other, room = await room_of_two(http)
+    async with await ChatSocket.open(stack.ws_url(1), other) as reader:
+        a = await ChatSocket.open(stack.ws_url(0), one, stream=stream)
+        assert (await a.ask(send(room, 1)))["t"] == "ack"
+        stack.pause("kafka")
+        for n in range(2, 12):
+            await a.send(send(room, n))
+        await a.ask({"t": "ping"})
+        a.connection.transport.abort()
+        async with await ChatSocket.open(stack.ws_url(1), one, stream=stream) as b:
+            for n in range(2, 15):
+                await b.send(send(room, n))
+            await asyncio.sleep(1)
+            stack.resume("kafka")
+            acks = [await b.until(lambda f, n=n: f.get("id") == f"m{n}", 30) for n in range(2, 15)]  # type: ignore[misc]
+        await reader.until(lambda f: f["t"] == "event" and f["e"].get("text") == "메시지 14", 30)
+    shown = {f["e"]["text"]: f["seq"] for f in reader.seen if f["t"] == "event" and f["e"]["k"] == "message"}
+    texts = [f["e"]["text"] for f in reader.seen if f["t"] == "event" and f["e"]["k"] == "message"]
+    assert texts == [f"메시지 {n}" for n in range(1, 15)]
+    placed = {ack["id"]: ack["seq"] for ack in acks if ack["t"] == "ack" and ack["seq"] is not None}
+    print(f"\nmoved stream: {len(acks)} answered, {len(placed)} with their place, {len(texts)} shown")
+    assert [ack["t"] for ack in acks] == ["ack"] * 13
+    assert placed.items() <= {f"m{n}": shown[f"메시지 {n}"] for n in range(2, 15)}.items()
+
+
 async def test_redis_away_fails_rest_with_503_and_live_delivery_goes_on(
     breakable_stack: Stack, http: httpx.AsyncClient
 ) -> None:
@@ -63,7 +94,8 @@ async def test_redis_away_fails_rest_with_503_and_live_delivery_goes_on(
         await b.until(lambda f: f["t"] == "event" and f["e"].get("text") == "메시지 1")
         stack.kill("redis")
         for n in range(2, 12):
-            assert (await a.ask(send(room, n), 20))["t"] == "ack"
+            last = await a.ask(send(room, n), 20)
+            assert last["t"] == "ack"
             await b.until(lambda f, n=n: f["t"] == "event" and f["e"].get("text") == f"메시지 {n}", 20)  # type: ignore[misc]
         refused = await one.ask("GET", "/rooms")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
@@ -71,8 +103,15 @@ async def test_redis_away_fails_rest_with_503_and_live_delivery_goes_on(
         page = await b.ask({"t": "history", "room": room})
         assert (page["t"], page["code"]) == ("error", "unavailable")
         await stack.start("redis")
-        pages = await eventually(lambda: one.call("GET", f"/rooms/{room}/messages"))
-        assert [i["e"]["text"] for i in pages["items"] if i["e"]["k"] == "message"] == [
+
+        async def caught_up() -> dict[str, Any]:
+            while (page := await one.call("GET", f"/rooms/{room}/messages"))["to"] < last["seq"]:
+                await asyncio.sleep(0.1)
+            return dict(page)
+
+        async with asyncio.timeout(30):
+            page = await eventually(caught_up)
+        assert [i["e"]["text"] for i in page["items"] if i["e"]["k"] == "message"] == [
             f"메시지 {n}" for n in range(1, 12)
         ]
 
@@ -101,6 +140,8 @@ async def test_flushall_loses_nothing_but_sessions(breakable_stack: Stack, http:
     await flush(stack.plan.redis_port)
     await eventually(other.sign_in)
     after = await eventually(everything)
+    for room_before, room_after in zip(before["rooms"], after["rooms"], strict=True):
+        assert room_after == room_before
     assert after == before
     async with await ChatSocket.open(stack.ws_url(1), one) as a:
         assert (await a.ask(send(room, 1)))["t"] == "ack"

@@ -86,6 +86,20 @@ async def test_nothing_falls_when_cursors_come_back(catch_up: CatchUp, cursors: 
     assert await cursors.of(room, ANN) == (9, 5)
 
 
+async def test_nothing_goes_to_kafka_before_what_kafka_has_is_back(
+    redis: Redis, catch_up: CatchUp, cursors: ReadCursors, new_room: NewRoom
+) -> None:
+    room = (await opened(catch_up, new_room)).placement.room
+    shards = range(4)
+    await generation.drop(redis)
+    assert await drained(cursors) == set()
+    made_for = await generation.claim(redis)
+    assert await drained(cursors) == set()
+    await cursors.restore([CursorRecord(room, BOB, 7)])
+    await generation.mark(redis, shards, made_for)
+    assert CursorRecord(room, BOB, 7) in await drained(cursors)
+
+
 def test_a_record_of_a_cursor_is_read_as_it_was_written() -> None:
     room = RoomId("b7d9a8f0-0a51-4c39-8a32-111111111111")
     for record in (CursorRecord(room, ANN, 4), CursorRecord(room, ANN, None, "forever"), CursorRecord(room, ANN, None)):

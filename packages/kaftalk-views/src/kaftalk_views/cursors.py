@@ -80,6 +80,15 @@ end
 if ARGV[3] ~= '' then redis.call('HSETNX', KEYS[3], ARGV[1], ARGV[3]) end
 return 1
 """)
+# What a view was made again from knows no cursors, only when members joined: none of that may reach Kafka before what
+# Kafka has is back.
+_TAKE_DIRTY = Script("""
+local generation = redis.call('GET', KEYS[1])
+if not generation or redis.call('HGET', KEYS[2], ARGV[1]) ~= generation then return {''} end
+local taken = redis.call('SPOP', KEYS[3], ARGV[2])
+table.insert(taken, 1, generation)
+return taken
+""")
 
 
 class ReadCursors:
@@ -112,10 +121,20 @@ class ReadCursors:
     # --- for the owner of a shard ---
 
     async def take_dirty(self, shard: int, limit: int = 500) -> list[CursorRecord]:
-        """Take some cursors that Kafka does not have yet; who cannot write them puts them back."""
-        taken = await self._redis.run("SPOP", redis_keys.dirty_cursors(shard), limit)
+        """Take some cursors that Kafka does not have yet; who cannot write them puts them back.
+
+        There are none before the shard is made for the generation in force, or if Redis lost all meanwhile.
+        """
+        keys = (redis_keys.GENERATION, redis_keys.VIEW_SHARDS, redis_keys.dirty_cursors(shard))
+        generation, *taken = await self._redis.eval(_TAKE_DIRTY, keys, (shard, limit))
+        if not taken:
+            return []
         pairs = [(RoomId(room), UserId(user)) for room, _, user in (text.partition(" ") for text in taken)]
-        replies = await self._redis.many([read for pair in pairs for read in _reads(*pair)])
+        *replies, still = await self._redis.many(
+            [*(read for pair in pairs for read in _reads(*pair)), ("GET", redis_keys.GENERATION)]
+        )
+        if still != generation:
+            return []
         cursors = [_cursor(seq, until) for seq, until in zip(replies[::2], replies[1::2], strict=True)]
         return [CursorRecord(*pair, *cursor) for pair, cursor in zip(pairs, cursors, strict=True)]
 
