@@ -79,6 +79,25 @@ async def test_unread_counts_and_the_unread_mark_show_where_to_go_on(newcomer: N
     await expect(alex.line(room).get_by_test_id("unread")).to_have_count(0)
 
 
+async def test_a_long_absence_opens_at_the_first_unread_message_and_is_read_at_the_end(newcomer: Newcomer) -> None:
+    minji, alex = await newcomer("민지"), await newcomer("Alex", locale="en-US", width=360)
+    name = f"회의록 {secrets.token_hex(3)}"
+    room = await minji.create_room(name)
+    await alex.find_room(name)
+    await alex.page.get_by_role("button", name="Back to rooms").click()
+    for first in range(0, 40, 10):
+        await minji.say(*[f"안건 {n}" for n in range(first, first + 10)])
+        await expect(minji.page.get_by_test_id("delivery")).to_have_count(0)
+    await expect(alex.line(room).get_by_test_id("unread")).to_have_text("40")
+    await alex.open_room(room)
+    await expect(alex.page.get_by_text("안건 0", exact=True)).to_be_in_viewport()
+    await expect(alex.page.get_by_test_id("unread-mark")).to_be_in_viewport()
+    await alex.page.get_by_role("button", name="40 new messages").click()
+    await expect(alex.page.get_by_text("안건 39", exact=True)).to_be_in_viewport()
+    await alex.page.get_by_role("button", name="Back to rooms").click()
+    await expect(alex.line(room).get_by_test_id("unread")).to_have_count(0)
+
+
 async def test_history_comes_in_as_one_scrolls_up_and_what_one_reads_stays_in_place(newcomer: Newcomer) -> None:
     minji = await newcomer("민지")
     await minji.create_room(f"기록 {secrets.token_hex(3)}")

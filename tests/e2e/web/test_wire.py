@@ -80,6 +80,39 @@ async def test_a_message_whose_ack_was_lost_with_the_connection_is_sent_again_an
     await minji.sees("시작", "한 번만")
 
 
+async def test_only_a_definite_refusal_fails_a_message_and_a_retry_sends_it_as_a_new_one(newcomer: Newcomer) -> None:
+    minji, alex = await _together(newcomer)
+    refusing = True
+
+    def connect(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def to_server(message: str | bytes) -> None:
+            frame = json.loads(message)
+            if frame["t"] == "send" and refusing:
+                socket.send(
+                    json.dumps({"t": "error", "id": frame["id"], "code": "archived", "detail": "it is archived"})
+                )
+            else:
+                server.send(message)
+
+        socket.on_message(to_server)
+        server.on_message(socket.send)
+
+    await alex.page.route_web_socket("**/ws", connect)
+    await alex.page.reload()
+    await alex.page.get_by_role("log").wait_for()
+    await alex.say("다시 보낼 글")
+    failed = alex.page.locator('[data-state="failed"]')
+    await expect(failed).to_contain_text("The room is archived.")
+    await alex.page.reload()
+    await expect(failed).to_have_count(1)
+    refusing = False
+    await failed.get_by_role("button", name="Retry").click()
+    await alex.sees("시작", "다시 보낼 글")
+    await minji.sees("시작", "다시 보낼 글")
+
+
 async def test_every_frame_that_the_client_sends_is_a_frame_of_the_contract(newcomer: Newcomer) -> None:
     minji, alex = await _together(newcomer)
     sent: list[str] = []

@@ -23,7 +23,8 @@ export function useLogScroll(lines: readonly Row[], sent: number, onTop: () => v
   const content = useRef<HTMLDivElement>(null);
   const following = useRef(true);
   const anchor = useRef<{ key: string; top: number } | null>(null);
-  const [atEnd, setAtEnd] = useState(true);
+  // Nothing counts as read before the log stands where it belongs.
+  const [atEnd, setAtEnd] = useState(false);
 
   function onScroll(): void {
     const box = frame.current;
@@ -60,6 +61,7 @@ export function useLogScroll(lines: readonly Row[], sent: number, onTop: () => v
   useLayoutEffect(() => {
     settle();
     toUnread();
+    setAtEnd(following.current);
     if (frame.current && frame.current.scrollTop < OLDER_PX) onTop();
   }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: after each change of the rows.
