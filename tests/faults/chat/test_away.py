@@ -15,7 +15,7 @@ from kaftalk_testing.chat_socket import ChatSocket
 from kaftalk_testing.redis_server import flush
 from kaftalk_testing.stack import Stack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest_asyncio.fixture

@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from kaftalk_testing.chat_load import ChatLoad, chat_load, eventually
-from kaftalk_testing.stack import Stack
+from kaftalk_testing.proxy import tcp_proxy
+from kaftalk_testing.stack import Stack, run_stack
+
+# A loaded machine takes its time to start what was killed.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 Trouble = Callable[[Stack], Awaitable[None]]
 
@@ -47,6 +52,13 @@ async def delivery_paused(stack: Stack) -> None:
     stack.resume("delivery", 0)
 
 
+async def gateway_frozen(stack: Stack) -> None:
+    """Its clients give it up and resume elsewhere; it wakes with their sockets and sends of long ago."""
+    stack.pause("gateway", 0)
+    await asyncio.sleep(20)
+    stack.resume("gateway", 0)
+
+
 async def gateway_drained(stack: Stack) -> None:
     assert await stack.terminate("gateway", 1) == 0
     await stack.start("gateway", 1)
@@ -54,11 +66,10 @@ async def gateway_drained(stack: Stack) -> None:
 
 TROUBLES = [
     gateway_killed, both_gateways_killed, delivery_killed, broker_killed, redis_killed, delivery_paused,
-    gateway_drained,
+    gateway_frozen, gateway_drained,
 ]  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
 async def test_nothing_is_lost_repeated_or_reordered(breakable_stack: Stack, trouble: Trouble) -> None:
     async with chat_load(breakable_stack) as load:
@@ -67,7 +78,6 @@ async def test_nothing_is_lost_repeated_or_reordered(breakable_stack: Stack, tro
         assert load.verdict(trouble.__name__) == []
 
 
-@pytest.mark.slow
 async def test_connections_cut_at_random_lose_nothing(breakable_stack: Stack) -> None:
     async def cutting(load: ChatLoad) -> None:
         for i in range(30):
@@ -81,7 +91,42 @@ async def test_connections_cut_at_random_lose_nothing(breakable_stack: Stack) ->
         assert load.clients[0].connects > 3
 
 
-@pytest.mark.slow
+async def test_answers_that_are_lost_on_the_way_lose_and_repeat_nothing(breakable_stack: Stack) -> None:
+    """The bytes to the clients are swallowed, then the connections cut: what is stored is sent again."""
+    targets = [breakable_stack.plan.instances[name].public for name in breakable_stack.plan.of("gateway")]
+    async with tcp_proxy(targets[0]) as one, tcp_proxy(targets[1]) as other:
+
+        async def swallowing() -> None:
+            for _ in range(6):
+                for proxy in (one, other):
+                    proxy.to_client.blackhole = True
+                    await asyncio.sleep(0.5)
+                    proxy.cut()
+                    proxy.heal()
+                await asyncio.sleep(1)
+
+        async with chat_load(breakable_stack, ports=[one.port, other.port]) as load:
+            await load.chat_while(swallowing())
+            await load.settle()
+            assert load.verdict("answers lost") == []
+            assert sum(client.connects for client in load.clients) > len(load.clients)
+
+
+async def test_another_delivery_takes_over_under_load(tmp_path: Path) -> None:
+    async with run_stack(tmp_path, counts={"delivery": 2}) as stack, chat_load(stack) as load:
+
+        async def killing() -> None:
+            for index in (0, 1):
+                stack.kill("delivery", index)
+                await asyncio.sleep(5)
+                await stack.start("delivery", index)
+                await asyncio.sleep(2)
+
+        await load.chat_while(killing())
+        await load.settle()
+        assert load.verdict("either of two deliveries killed") == []
+
+
 @pytest.mark.parametrize("trouble", [None, delivery_killed, redis_killed], ids=lambda t: t.__name__ if t else "calm")
 async def test_who_is_kicked_sees_nothing_after_the_kick(breakable_stack: Stack, trouble: Trouble | None) -> None:
     async with chat_load(breakable_stack) as load:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -99,20 +99,26 @@ async def eventually(call: Callable[[], Awaitable[Any]], timeout_s: float = 30.0
 
 
 @asynccontextmanager
-async def chat_load(stack: Stack, *, rooms: int = 3, people: int = 5, limits: float = 30.0) -> AsyncIterator[ChatLoad]:
-    """Make rooms and people, connect everyone, and disconnect them at the end."""
-    async with httpx.AsyncClient(base_url=stack.url, timeout=limits) as http:
+async def chat_load(
+    stack: Stack, *, rooms: int = 3, people: int = 5, ports: Sequence[int] = ()
+) -> AsyncIterator[ChatLoad]:
+    """Make rooms and people, connect everyone, and disconnect them at the end.
+
+    Clients go to any gateway, or to any of `ports` (of proxies before them).
+    """
+    gateways = range(len(stack.plan.of("gateway")))
+    urls = [f"ws://127.0.0.1:{port}/ws" for port in ports] or [stack.ws_url(gateway) for gateway in gateways]
+    async with httpx.AsyncClient(base_url=stack.url, timeout=30.0) as http:
         accounts = [await Account.register(http, display_name=f"사람 {i}") for i in range(people)]
         made = [(await accounts[0].room(f"방 {i}"))["id"] for i in range(rooms)]
         for account in accounts[1:]:
             for room in made:
                 await account.join(room)
-        gateways = range(len(stack.plan.of("gateway")))
         clients = []
         for account in accounts:
             pages = {room: await account.call("GET", f"/rooms/{room}/messages?limit=1") for room in made}
             positions = {room: (page["epoch"], page["to"]) for room, page in pages.items()}
-            clients.append(ChatClient(account, lambda: stack.ws_url(random.choice(gateways)), positions))
+            clients.append(ChatClient(account, lambda: random.choice(urls), positions))
         try:
             yield ChatLoad(stack, made, clients)
         finally:
