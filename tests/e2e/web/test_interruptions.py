@@ -1,25 +1,13 @@
 """What is written during an interruption arrives once, in order, and nothing of the others is missed."""
 
-import secrets
-
 from playwright.async_api import expect
 
-from kaftalk_testing.browser import Newcomer, Person
+from kaftalk_testing.browser import Newcomer, bring_together
 from kaftalk_testing.stack import Stack
 
 
-async def _together(newcomer: Newcomer) -> tuple[Person, Person]:
-    minji, alex = await newcomer("민지"), await newcomer("Alex", locale="en-US")
-    name = f"지하철 {secrets.token_hex(3)}"
-    await minji.create_room(name)
-    await alex.find_room(name)
-    await minji.say("시작")
-    await expect(alex.message("시작")).to_be_visible()
-    return minji, alex
-
-
 async def test_a_browser_that_was_offline_catches_up_and_sends_what_was_written_meanwhile(newcomer: Newcomer) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     await alex.context.set_offline(True)
     await expect(alex.page.get_by_test_id("connection-banner")).to_be_visible(timeout=30_000)
     await minji.say("터널에 있어요?", "대답이 없네")
@@ -33,7 +21,7 @@ async def test_a_browser_that_was_offline_catches_up_and_sends_what_was_written_
 
 
 async def test_unsent_messages_survive_a_reload_and_arrive_once(newcomer: Newcomer) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     await alex.page.route("**/api/v1/auth/ws-ticket", lambda route: route.abort())
     await alex.page.reload()
     await alex.field.wait_for()
@@ -49,7 +37,7 @@ async def test_unsent_messages_survive_a_reload_and_arrive_once(newcomer: Newcom
 
 
 async def test_messages_that_a_closed_tab_left_are_sent_by_the_next(newcomer: Newcomer) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     await alex.page.route("**/api/v1/auth/ws-ticket", lambda route: route.abort())
     await alex.page.reload()
     await alex.field.wait_for()
@@ -64,7 +52,7 @@ async def test_messages_that_a_closed_tab_left_are_sent_by_the_next(newcomer: Ne
 
 
 async def test_two_tabs_have_streams_of_their_own_even_when_one_is_a_copy_of_the_other(newcomer: Newcomer) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     async with alex.context.expect_page() as opened:
         await alex.page.evaluate("window.open(location.href)")
     copy = await opened.value
@@ -82,7 +70,7 @@ async def test_two_tabs_have_streams_of_their_own_even_when_one_is_a_copy_of_the
 async def test_a_gateway_that_dies_is_left_for_another_and_nothing_is_lost(
     newcomer: Newcomer, breakable_stack: Stack
 ) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     breakable_stack.kill("gateway", 0)
     await minji.say("아직 있어요?")
     await alex.say("네, 있어요")

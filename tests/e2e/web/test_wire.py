@@ -1,14 +1,13 @@
 """The client on the wire: only valid frames go out, and whatever is lost on the way in or out is made good."""
 
 import json
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 from playwright.async_api import WebSocket, WebSocketRoute, expect
 
 from kaftalk_protocol import client_frames
-from kaftalk_testing.browser import Newcomer, Person
+from kaftalk_testing.browser import Newcomer, Person, bring_together
 
 Frame = dict[str, Any]
 Passes = Callable[[Frame], bool]
@@ -38,18 +37,8 @@ async def _filtered(person: Person, *, down: Passes, up: Callable[[Frame], None]
     await person.page.get_by_role("log").wait_for()
 
 
-async def _together(newcomer: Newcomer) -> tuple[Person, Person]:
-    minji, alex = await newcomer("민지"), await newcomer("Alex", locale="en-US")
-    name = f"선로 {secrets.token_hex(3)}"
-    await minji.create_room(name)
-    await alex.find_room(name)
-    await minji.say("시작")
-    await alex.sees("시작")
-    return minji, alex
-
-
 async def test_an_event_that_never_came_is_fetched_when_the_next_one_shows_the_hole(newcomer: Newcomer) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     await _filtered(
         alex, down=lambda frame: "사라질 글" not in json.dumps(frame, ensure_ascii=False) or frame["t"] == "page"
     )
@@ -62,7 +51,7 @@ async def test_an_event_that_never_came_is_fetched_when_the_next_one_shows_the_h
 async def test_a_message_whose_ack_was_lost_with_the_connection_is_sent_again_and_shown_once(
     newcomer: Newcomer,
 ) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     stage = "before"
 
     def note(frame: Frame) -> None:
@@ -81,7 +70,7 @@ async def test_a_message_whose_ack_was_lost_with_the_connection_is_sent_again_an
 
 
 async def test_only_a_definite_refusal_fails_a_message_and_a_retry_sends_it_as_a_new_one(newcomer: Newcomer) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     refusing = True
 
     def connect(socket: WebSocketRoute) -> None:
@@ -114,7 +103,7 @@ async def test_only_a_definite_refusal_fails_a_message_and_a_retry_sends_it_as_a
 
 
 async def test_every_frame_that_the_client_sends_is_a_frame_of_the_contract(newcomer: Newcomer) -> None:
-    minji, alex = await _together(newcomer)
+    minji, alex = await bring_together(newcomer)
     sent: list[str] = []
     answers: list[Frame] = []
 

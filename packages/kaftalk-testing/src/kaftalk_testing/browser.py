@@ -121,3 +121,14 @@ async def sign_up(browser: Browser, url: str, name: str, locale: str = "ko-KR", 
     await page.locator("form button[type=submit]").click()
     await expect(page.get_by_test_id("rooms")).to_be_attached()
     return Person(name, username, context, page)
+
+
+async def bring_together(newcomer: Newcomer) -> tuple[Person, Person]:
+    """Sign up two people, one in Korean and one in English, who have read one message in a new public room."""
+    minji, alex = await newcomer("민지"), await newcomer("Alex", locale="en-US")
+    name = f"대화 {secrets.token_hex(3)}"
+    await minji.create_room(name)
+    await alex.find_room(name)
+    await minji.say("시작")
+    await alex.sees("시작")
+    return minji, alex
