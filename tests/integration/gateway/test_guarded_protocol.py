@@ -131,6 +131,17 @@ async def test_what_one_tick_writes_goes_out_in_order(served: tuple[App, int]) -
         assert [await client.recv() for _ in range(100)] == [str(i) for i in range(100)]
 
 
+async def test_a_socket_outlives_the_deadlines_of_http_requests(
+    served: tuple[App, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded_http, "HEADERS_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(guarded_http, "BODY_TIMEOUT_S", 0.1)
+    async with websockets.connect(f"ws://127.0.0.1:{served[1]}/echo", compression=None) as client:
+        await asyncio.sleep(0.5)
+        await client.send("still here")
+        assert await client.recv() == "still here"
+
+
 async def test_deflate_is_never_negotiated(served: tuple[App, int]) -> None:
     _, _, head = await raw(served[1], more="Sec-WebSocket-Extensions: permessage-deflate\r\n")
     assert b" 101 " in head

@@ -20,6 +20,7 @@ class GuardedHttp(H11Protocol):
 
     _waiting: _Waiting | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _handed_over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first request."""
@@ -34,7 +35,7 @@ class GuardedHttp(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand the connection over; the WebSocket protocol has limits of its own."""
         super().handle_websocket_upgrade(event)
-        self._wait_for(None)
+        self._handed_over = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -42,6 +43,8 @@ class GuardedHttp(H11Protocol):
         super().connection_lost(exc)
 
     def _still_to_come(self) -> _Waiting | None:
+        if self._handed_over:
+            return None  # h11 has not been asked for the end of the request: to it, a body is still to come
         state = self.conn.their_state
         if state is h11.SEND_BODY:
             return "body"
