@@ -53,7 +53,7 @@ async def test_two_devices_at_two_gateways_see_the_kick_and_nothing_after_it(bre
                         await socket.send(late)
                     await asyncio.sleep(0.1)
 
-            await load.chat_while(kicking(), after_s=1.0)
+            await load.chat_while(kicking())
             await load.settle()
             answers = [f for s in (one, other) for f in s.seen if str(f.get("id", "")).startswith("late:")]
             after = [

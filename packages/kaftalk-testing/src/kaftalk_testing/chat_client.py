@@ -16,6 +16,7 @@ from kaftalk_testing.chat_socket import ChatSocket, Frame
 from kaftalk_testing.history import Seen, Sent, View
 
 RESEND_AFTER_S = 10.0
+UNANSWERED_MAX = 32
 PASSING = {"unavailable", "unknown_outcome", "rate_limited"}
 _TROUBLE = (OSError, TimeoutError, httpx.HTTPError, websockets.WebSocketException)
 
@@ -115,20 +116,32 @@ class ChatClient:
             await socket.connection.close()
 
     async def _write(self, socket: ChatSocket) -> None:
-        """Send what is unanswered in order, again once the oldest has to be, and only then anything new."""
+        """Send what is unanswered in order, again once the oldest has to be, and only then anything new; as allowed."""
+        loop = asyncio.get_running_loop()
+        welcome = next(frame for frame in socket.seen if frame["t"] == "welcome")
+        pause_s, next_at = 1 / welcome["limits"]["sends_per_s"], loop.time()
         while True:
-            now = asyncio.get_running_loop().time()
-            for room, outbox in self._outbox.items():
-                if outbox and outbox[0].sent_at and now - outbox[0].sent_at >= RESEND_AFTER_S:
-                    self._hold(room)
-                waiting = [outgoing for outgoing in outbox[:32] if not outgoing.sent_at]
-                for outgoing in waiting if now >= self._not_before.get(room, 0) else []:
-                    outgoing.sent_at = now
-                    frame = {"t": "send", "room": room, "n": outgoing.n, "text": outgoing.text}
-                    await socket.send({**frame, "id": f"{room}:{outgoing.n}"})
-            self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), 0.2)
+            outgoing = self._next(loop.time())
+            if outgoing is None:
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), 0.2)
+                continue
+            outgoing.sent_at = loop.time()
+            frame = {"t": "send", "room": outgoing.room, "n": outgoing.n, "text": outgoing.text}
+            await socket.send({**frame, "id": f"{outgoing.room}:{outgoing.n}"})
+            # A second's worth may go at once.
+            next_at = max(next_at + pause_s, loop.time() - 1)
+            await asyncio.sleep(max(0.0, next_at - loop.time()))
+
+    def _next(self, now: float) -> _Outgoing | None:
+        for room, outbox in self._outbox.items():
+            if outbox and outbox[0].sent_at and now - outbox[0].sent_at >= RESEND_AFTER_S:
+                self._hold(room)
+            waiting = next((outgoing for outgoing in outbox[:UNANSWERED_MAX] if not outgoing.sent_at), None)
+            if waiting is not None and now >= self._not_before.get(room, 0):
+                return waiting
+        return None
 
     def _hold(self, room: str, retry_after_s: float = 0.0) -> None:
         """Let nothing new of a room out before what is unanswered has been sent again."""
@@ -222,7 +235,8 @@ class ChatClient:
         if outgoing is None:
             return
         if frame["t"] == "error" and frame["code"] in PASSING:
-            self._hold(room, frame.get("retry_after_ms", 1_000) / 1_000)
+            for held in self._outbox if frame["code"] == "rate_limited" else [room]:
+                self._hold(held, frame.get("retry_after_ms", 1_000) / 1_000)
             return
         outcome = "ok" if frame["t"] == "ack" else "fail"
         self._outbox[room].remove(outgoing)

@@ -37,7 +37,7 @@ class ChatLoad:
         """The one who may be kicked."""
         return self.clients[-1]
 
-    async def chat(self, seconds: float, *, per_s: float = 40.0) -> None:
+    async def chat(self, seconds: float, *, per_s: float) -> None:
         """Send for some seconds, from anyone to any room."""
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -45,14 +45,14 @@ class ChatLoad:
             await asyncio.sleep(max(0.0, start + i / per_s - loop.time()))
             self._send(random.choice(self.clients), random.choice(self.rooms))
 
-    async def chat_while(self, trouble: Awaitable[Any], *, before_s: float = 2.0, after_s: float = 3.0) -> None:
-        """Chat before, during and after some trouble."""
-        await self.chat(before_s)
+    async def chat_while(self, trouble: Awaitable[Any], *, per_s: float = 30.0) -> None:
+        """Chat before, during and after some trouble; what waits must not be more than the limits let through soon."""
+        await self.chat(2.0, per_s=per_s)
         during = asyncio.ensure_future(trouble)
         while not during.done():
-            await self.chat(0.5)
+            await self.chat(0.5, per_s=per_s)
         await during
-        await self.chat(after_s)
+        await self.chat(2.0, per_s=per_s)
 
     async def settle(self) -> None:
         """Wait until every send is resolved and everyone has seen the last message of each room.
