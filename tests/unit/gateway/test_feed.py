@@ -99,6 +99,18 @@ def test_the_tail_is_bounded_unless_it_is_being_read() -> None:
     assert feed.since(feed.tail_after) == list(feed.tail)
 
 
+def test_an_edit_that_crossed_the_deletion_leaves_no_words_in_the_tail() -> None:
+    feed = _live()
+    edit = {"v": 1, "k": "edit", "by": "u", "target": 1, "author": "u", "text": "late words", "mentions": []}
+    feed.offer(_event(1, 0))
+    feed.offer(_event(2, 1, {"v": 1, "k": "delete", "by": "u", "target": 1, "author": "u"}))
+    feed.offer(_event(3, 2, edit))
+    feed.offer(_event(4, 3, edit | {"target": 11, "text": "kept words"}))
+    frames = [one.event.frame for one in feed.tail]
+    assert b"words" not in b"".join(frames[:3])
+    assert b"kept words" in frames[3]
+
+
 def test_a_delete_takes_the_words_of_the_message_and_its_edits_out_of_the_tail() -> None:
     feed = _live()
     feed.offer(_event(1, 0))

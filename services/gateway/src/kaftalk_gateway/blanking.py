@@ -15,6 +15,13 @@ def target_of(frame: bytes) -> int | None:
     return target if isinstance(target, int) else None
 
 
+def edited_by(frame: bytes) -> int | None:
+    """Give the message that an `event` frame edits; None if it is no edit."""
+    if b'"k":"edit"' not in frame or orjson.loads(frame)["e"].get("k") != "edit":
+        return None
+    return target_of(frame)
+
+
 def blanked(event: RoomEvent, target: int | None) -> bytes | None:
     """Give the frame without its words if it is message `target` or an edit of it; None if it is neither."""
     is_edit = b'"k":"edit"' in event.frame and f'"target":{target}'.encode() in event.frame

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kaftalk_gateway.blanking import blanked, target_of
+from kaftalk_gateway.blanking import blanked, edited_by, target_of
 from kaftalk_gateway.connection import Connection, Member
 from kaftalk_gateway.guarded_protocol import prepare
 from kaftalk_protocol.deliveries import DELETION, RoomEvent, RoomHead
@@ -217,8 +217,9 @@ class Feed:
         if event.flags & DELETION:
             self._blank(target_of(event.frame))
         one = entry(event)
-        self.tail.append(one)
-        self._tail_bytes += len(one.wire)
+        kept = self._without_late_words(one)
+        self.tail.append(kept)
+        self._tail_bytes += len(kept.wire)
         self.last = event.seq
         self.seen = max(self.seen, event.seq)
         if len(self.tail) > 2 * TAIL_EVENTS and not self.keep_until:
@@ -228,12 +229,22 @@ class Feed:
     def _blank(self, target: int | None) -> None:
         """Take the words of a deleted message, and of its edits, out of the tail."""
         for at, one in enumerate(self.tail):
-            frame = blanked(one.event, target)
-            if frame is not None:
-                event = RoomEvent(self.room, one.event.epoch, one.seq, one.event.prev, one.event.flags, frame)
-                self._tail_bytes -= len(one.wire)
-                self.tail[at] = entry(event)
-                self._tail_bytes += len(self.tail[at].wire)
+            without = self._without_words(one, target)
+            self.tail[at] = without
+            self._tail_bytes += len(without.wire) - len(one.wire)
+
+    def _without_late_words(self, one: Entry) -> Entry:
+        """Take the words out of an edit that crossed the deletion of its message."""
+        target = edited_by(one.event.frame)
+        deletions = (past.event.frame for past in self.tail if past.event.flags & DELETION)
+        late = target is not None and any(target_of(frame) == target for frame in deletions)
+        return self._without_words(one, target) if late else one
+
+    def _without_words(self, one: Entry, target: int | None) -> Entry:
+        frame = blanked(one.event, target)
+        if frame is None:
+            return one
+        return entry(RoomEvent(self.room, one.event.epoch, one.seq, one.event.prev, one.event.flags, frame))
 
     def _drop_oldest(self) -> None:
         oldest = self.tail.popleft()
