@@ -41,6 +41,10 @@ class App:
             await self.answer_http(receive, send)
             return
         await receive()
+        if scope["path"] == "/refused":
+            await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
+            await send({"type": "websocket.http.response.body", "body": b"no"})
+            return
         await send({"type": "websocket.accept"})
         ws = scope["extensions"][EXTENSION]
         self.sockets.append(ws)
@@ -140,6 +144,15 @@ async def test_a_socket_outlives_the_deadlines_of_http_requests(
         await asyncio.sleep(0.5)
         await client.send("still here")
         assert await client.recv() == "still here"
+
+
+async def test_a_refused_handshake_is_answered_and_is_no_error_of_the_log(
+    served: tuple[App, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, _, head = await raw(served[1], "refused")
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert await asyncio.wait_for(reader.read(), 5) == b"no"
+    assert not caplog.records
 
 
 async def test_deflate_is_never_negotiated(served: tuple[App, int]) -> None:

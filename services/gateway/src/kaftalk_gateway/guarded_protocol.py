@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -145,6 +146,15 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
             self.handshake_initiated = self.handshake_complete = self.close_sent = True
             self.transport.close()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Perform what the application sends; a handshake that it refused counts as complete.
+
+        Else uvicorn logs an error for each: whoever knocks could fill the log.
+        """
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
 
     def pause_writing(self) -> None:
         """Note that the peer reads too slowly."""
