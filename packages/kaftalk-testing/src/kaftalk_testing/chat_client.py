@@ -40,6 +40,7 @@ class ChatClient:
         self.view.whole = {room: seq for room, (_, seq) in rooms.items()}
         self.positions = dict(rooms)
         self.connects = 0
+        self.kicked: dict[str, int] = {}
         self.resets: list[Frame] = []
         self.errors: list[Frame] = []
         self._ws_url = ws_url
@@ -173,6 +174,8 @@ class ChatClient:
             self._move(frame["room"], frame["epoch"], frame["to"])
         elif kind == "reset":
             self._take_reset(frame)
+        elif kind == "room" and frame["change"] == "removed":
+            self._forget(frame["room"]["id"])
         elif kind == "page":
             await self._take_page(socket, frame)
 
@@ -180,6 +183,8 @@ class ChatClient:
 
     async def _take_event(self, socket: ChatSocket, frame: Frame) -> None:
         room, seq, prev = frame["room"], frame["seq"], frame["prev"]
+        if frame["e"]["k"] == "kick" and frame["e"]["user"] == self.account.id:
+            self.kicked[room] = seq
         if room not in self.positions or seq <= self.positions[room][1] or room in self._gaps:
             return
         if prev is not None and prev > self.positions[room][1]:
@@ -191,10 +196,13 @@ class ChatClient:
     def _take_reset(self, frame: Frame) -> None:
         """A room that is no longer one's own is forgotten; any other reset would be a hole that tests must see."""
         self.resets.append(frame)
-        room = frame["room"]
         if frame["reason"] == "not_member":
-            self.view.cut.setdefault(room, self.positions[room][1])
-            self.view.whole.pop(room, None)
+            self._forget(frame["room"])
+
+    def _forget(self, room: str) -> None:
+        """Expect nothing of a room any more, and nothing above where one is."""
+        self.view.cut.setdefault(room, self.positions[room][1])
+        self.view.whole.pop(room, None)
 
     async def _fill_gap(self, socket: ChatSocket, room: str) -> None:
         self._gaps.add(room)

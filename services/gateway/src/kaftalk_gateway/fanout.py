@@ -239,7 +239,8 @@ class Fanout:
     async def _read_facts(self, rooms: list[RoomId]) -> None:
         """Learn what rooms are, and take them from users who left while nobody here heard their events.
 
-        What events have said meanwhile is newer: such a room is asked again.
+        What events have said meanwhile is newer, and who is gone by an event on its way is to see it: such a room is
+        asked again.
         """
         while rooms:
             try:
@@ -248,7 +249,9 @@ class Fanout:
                 found = {}
             for room, standing in found.items():
                 feed = self._hub.feeds.get(room)
-                if feed is not None and standing.facts.head.applied_seq >= feed.changed:
+                if feed is None or standing.facts.head.applied_seq < feed.changed:
+                    continue
+                if not standing.strangers or standing.is_delivered(feed):
                     self._take_standing(feed, standing)
             rooms = [room for room in rooms if room in self._hub.feeds and not self._hub.feeds[room].facts_known]
             if rooms:

@@ -13,7 +13,6 @@ from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.resume import Resumer, room_frame
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_protocol import server_frames
-from kaftalk_protocol.errors import Refused
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import ViewUnavailable
@@ -160,12 +159,16 @@ class Memberships:
                 await self._verify(member, room)
 
     async def _verify(self, member: Member, room: RoomId) -> None:
-        """Take a room away only if the view says so: a missing view says nothing."""
+        """Take a room away only if the view says so: a missing view says nothing.
+
+        What is not delivered here yet may hold the event that removes her, which she is to see; then it will.
+        """
         try:
-            refused = await self._rooms.refusal(room, member.user)
-        except (RedisError, ViewUnavailable, Refused):
+            standing = (await self._rooms.standing({room: [member.user]})).get(room)
+        except RedisError:
             return
-        if refused is not None:
+        feed = self._hub.feeds.get(room)
+        if standing is not None and standing.strangers and feed is not None and standing.is_delivered(feed):
             self.removed(room, member.user, "left")
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

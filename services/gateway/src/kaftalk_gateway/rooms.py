@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kaftalk_gateway.feed import Feed
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.errors import Refused
 from kaftalk_protocol.ids import RoomId, UserId
-from kaftalk_runtime.redis_client import Command, Redis, RedisRefused
+from kaftalk_runtime.redis_client import Command, Redis
 from kaftalk_views.errors import ViewUnknown
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.placements import Placements
 from kaftalk_views.room_views import Facts, RoomViews, access_reads, facts_of, unknown_room
+
+_ROOMS_AT_ONCE = 100
 
 
 class Standing(NamedTuple):
@@ -18,6 +21,10 @@ class Standing(NamedTuple):
 
     facts: Facts
     strangers: list[UserId]
+
+    def is_delivered(self, feed: Feed) -> bool:
+        """Tell whether all that the view shows has been delivered here: no event that explains it is on its way."""
+        return feed.last is not None and feed.last >= self.facts.head.seq
 
 
 class RoomReads:
@@ -78,14 +85,22 @@ class RoomReads:
 
     async def standing(self, rooms: Mapping[RoomId, Sequence[UserId]]) -> dict[RoomId, Standing]:
         """Tell what many rooms are and which of some users are no members; those without a view are missing."""
+        found: dict[RoomId, Standing] = {}
+        asked = list(rooms.items())
+        for at in range(0, len(asked), _ROOMS_AT_ONCE):
+            found |= await self._standing(asked[at : at + _ROOMS_AT_ONCE])
+        return found
+
+    async def _standing(self, asked: Sequence[tuple[RoomId, Sequence[UserId]]]) -> dict[RoomId, Standing]:
+        """Read rooms and members as of one moment: who is no member is none as of the head."""
         commands: list[Command] = []
-        for room, users in rooms.items():
+        for room, users in asked:
             commands.append(access_reads(room, UserId(""))[0])
             commands.append(("HMGET", redis_keys.room_members(room), "", *users))
-        replies = await self._redis.many(commands)
+        replies = await self._redis.transaction(commands)
         found = {}
-        for (room, users), what, who in zip(rooms.items(), replies[::2], replies[1::2], strict=True):
-            facts = None if isinstance(what, RedisRefused) or isinstance(who, RedisRefused) else facts_of(room, what)
+        for (room, users), what, who in zip(asked, replies[::2], replies[1::2], strict=True):
+            facts = facts_of(room, what)
             if facts is not None:
                 strangers = [user for user, member in zip(users, who[1:], strict=True) if member is None]
                 found[room] = Standing(facts, strangers)
