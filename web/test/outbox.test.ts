@@ -16,6 +16,20 @@ function numbers(entries: outbox.Entry[]): number[] {
   return entries.map((entry) => entry.n);
 }
 
+describe("the pace of the outbox", () => {
+  it("sends one at a time after `rate_limited`, and one more in flight with every ack", () => {
+    let [box] = outbox.due(boxOf(9), 0);
+    for (const id of ["m1", "m2", "m3"]) box = outbox.refused(box, id, "rate_limited", 100, 0);
+    const sent: number[][] = [];
+    for (let now = 100; now < 500; now += 100) {
+      const [next, entries] = outbox.due(box, now);
+      sent.push(numbers(entries));
+      box = entries.reduce((b, entry) => outbox.acked(b, entry.id, entry.n, 99), next);
+    }
+    expect(sent).toEqual([[1], [2, 3], [4, 5, 6, 7], [8, 9]]);
+  });
+});
+
 describe("the outbox", () => {
   it("numbers each room from 1 and never uses a number twice", () => {
     let box = boxOf(2);
@@ -49,7 +63,7 @@ describe("the outbox", () => {
 
   it("waits after a refusal that may pass, then goes on in order with the same numbers", () => {
     let [box] = outbox.due(boxOf(3), 0);
-    box = outbox.refused(box, "m2", "rate_limited", 500, 0);
+    box = outbox.refused(box, "m2", "unavailable", 500, 0);
     expect(outbox.due(box, 400)[1]).toEqual([]);
     expect(numbers(outbox.due(box, 500)[1])).toEqual([2, 3]);
     expect(box.entries.every((entry) => entry.status === "waiting")).toBe(true);

@@ -47,6 +47,8 @@ export interface Outbox {
   /** When each unanswered entry last went out on this connection. */
   flight: Record<string, number>;
   pausedUntil: number;
+  /** How many may be in flight now: one after `rate_limited`, one more with every `ack`. */
+  pace: number;
 }
 
 export type Draft = Pick<Entry, "id" | "room" | "text" | "mentions" | "reply_to">;
@@ -55,7 +57,7 @@ export function open(stream: Stream, entries: Entry[], now: number): Outbox {
   const kept = entries.map((entry) =>
     entry.status === "waiting" && now - entry.at > GIVE_UP_AFTER_MS ? failed(entry, "expired") : entry,
   );
-  return { stream, entries: kept, flight: {}, pausedUntil: 0 };
+  return { stream, entries: kept, flight: {}, pausedUntil: 0, pace: IN_FLIGHT_MAX };
 }
 
 /** Give a draft its number; it goes out with the next `due`. */
@@ -78,7 +80,7 @@ export function compose(box: Outbox, draft: Draft, now: number): Outbox {
 export function due(box: Outbox, now: number): [Outbox, Entry[]] {
   if (now < box.pausedUntil) return [box, []];
   const flight = withoutLate(box, now);
-  let free = IN_FLIGHT_MAX - Object.keys(flight).length;
+  let free = box.pace - Object.keys(flight).length;
   const chosen: Entry[] = [];
   const oldest: Record<RoomId, number> = {};
   const stopped = new Set<RoomId>();
@@ -128,7 +130,7 @@ export function acked(box: Outbox, id: string, seq: Seq | null, position: Seq): 
   const entries = there
     ? box.entries.filter((entry) => entry.id !== id)
     : box.entries.map((entry) => (entry.id === id ? { ...entry, status: "sent" as const, seq } : entry));
-  return { ...box, flight, entries };
+  return { ...box, flight, entries, pace: Math.min(IN_FLIGHT_MAX, box.pace + 1) };
 }
 
 const MAY_PASS = new Set(["rate_limited", "unavailable", "unknown_outcome"]);
@@ -143,8 +145,10 @@ export function refused(
 ): Outbox {
   const entry = box.entries.find((candidate) => candidate.id === id);
   if (!entry) return box;
-  if (entry.status === "waiting" && MAY_PASS.has(code))
-    return pause(box, entry, retryAfterMs ?? RETRY_MS, now);
+  if (entry.status === "waiting" && MAY_PASS.has(code)) {
+    const slower = code === "rate_limited" ? { ...box, pace: 1 } : box;
+    return pause(slower, entry, retryAfterMs ?? RETRY_MS, now);
+  }
   const { [id]: _, ...flight } = box.flight;
   return { ...box, flight, entries: box.entries.map((one) => (one.id === id ? failed(one, code) : one)) };
 }
