@@ -27,6 +27,10 @@ def _message(room: str, n: int, text: str = "x") -> Frame:
     return {"t": "send", "room": room, "n": n, "text": text}
 
 
+def _edits(seen: list[Frame]) -> list[tuple[int, str]]:
+    return [(f["e"]["target"], f["e"]["text"]) for f in seen if f.get("e", {}).get("k") == "edit"]
+
+
 async def test_a_later_member_of_a_room_with_history_since_join_sees_nothing_older(
     stack: Stack, http: httpx.AsyncClient
 ) -> None:
@@ -41,6 +45,39 @@ async def test_a_later_member_of_a_room_with_history_since_join_sees_nothing_old
             resumed = await b.until(lambda f: f["t"] == "resumed")
             assert resumed["to"] == after["seq"]
             assert [f["e"].get("text") for f in b.seen if f["t"] == "event"] == [None, "after"]
+
+
+async def test_an_edit_of_an_older_message_has_no_words_for_a_later_member(
+    stack: Stack, http: httpx.AsyncClient
+) -> None:
+    ann, bob, cyd = [await Account.register(http) for _ in range(3)]
+    room = (await ann.room(history="since_join"))["id"]
+    await cyd.join(room)
+    async with (
+        await ChatSocket.open(stack.ws_url(0), ann) as a,
+        await ChatSocket.open(stack.ws_url(0), bob) as b,
+        await ChatSocket.open(stack.ws_url(0), cyd) as c,
+    ):
+        old = (await a.ask(_message(room, 1, "before")))["seq"]
+        await bob.join(room)
+        new = (await a.ask(_message(room, 2, "after")))["seq"]
+        edit = {"t": "edit", "room": room, "mentions": [bob.id]}
+        for text in ("first", "second"):
+            await a.ask({**edit, "seq": old, "text": text})
+            await a.ask({**edit, "seq": new, "text": text})
+        last = (await a.ask(_message(room, 3, "last")))["seq"]
+        await b.until(lambda f: f.get("seq") == last)
+        await c.until(lambda f: f.get("seq") == last)
+    read = [(old, "first"), (new, "first"), (old, "second"), (new, "second")]
+    unread = [(old, ""), (new, "first"), (old, ""), (new, "second")]
+    assert _edits(c.seen) == read
+    assert _edits(b.seen) == unread
+    assert [f["e"]["mentions"] for f in b.seen if f.get("e", {}).get("target") == old] == [[], []]
+    for gateway in (0, 1):
+        for who, shown in ((bob, unread), (cyd, read)):
+            async with await ChatSocket.open(stack.ws_url(gateway), who, resume={room: (0, 0)}) as back:
+                await back.until(lambda f: f["t"] == "resumed")
+                assert _edits(back.seen) == shown
 
 
 async def test_over_5000_missed_events_are_too_far(stack: Stack, http: httpx.AsyncClient) -> None:

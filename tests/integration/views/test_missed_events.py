@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaftalk_protocol.deliveries import DELETION, MEMBERSHIP
+from kaftalk_protocol.ids import UserId
 from kaftalk_protocol.records import AnyRecord, Delete, Edit, Join, Kick, Message, Room
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_testing.busy_logs import busy_logs
@@ -126,6 +127,24 @@ async def test_who_came_back_does_not_see_what_was_said_without_her(
     with pytest.raises(Reset, match="retention"):
         await history.missed(room.placement.room, BOB, (0, 1))
     assert [event.seq for event in (await history.missed(room.placement.room, BOB, (0, 3))).events] == [4]
+
+
+async def test_an_edit_of_what_was_said_before_one_joined_has_no_words(
+    history: RoomHistory, catch_up: CatchUp, new_room: NewRoom
+) -> None:
+    room = new_room()
+    edit = Edit(by=ANN, author=ANN, target=1, text="unseen words", mentions=[BOB])
+    opening = OPENING.model_copy(update={"history": "since_join"})
+    records: list[AnyRecord] = [opening, message(ANN, 1), Join(user=CYD, by=ANN, how="add"), message(ANN, 2), edit]
+    await catch_up.project_to(room.placement, room.add(*records, edit.model_copy(update={"target": 3})))
+
+    async def edits(viewer: UserId) -> list[tuple[int, str, list[str]]]:
+        missed = (await history.missed(room.placement.room, viewer, (0, 3))).events
+        shown = [orjson.loads(event.frame)["e"] for event in missed]
+        return [(e["target"], e["text"], e["mentions"]) for e in shown]
+
+    assert await edits(CYD) == [(1, "", []), (3, "unseen words", [BOB])]
+    assert await edits(BOB) == [(1, "unseen words", [BOB]), (3, "unseen words", [BOB])]
 
 
 async def test_a_new_epoch_begins_without_what_was_before(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kaftalk_gateway.feed import TAIL_EVENTS, Feed, FeedState
 from kaftalk_protocol.deliveries import DELETION, RoomEvent, RoomHead
-from kaftalk_protocol.ids import RoomId
+from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.server_frames import event_frame
 
 ROOM = RoomId("2f1c1d52-0c0e-4a4e-8a3b-0d8f5b0c5a11")
@@ -120,6 +120,19 @@ def test_a_delete_takes_the_words_of_the_message_and_its_edits_out_of_the_tail()
     texts = [json.loads(one.event.frame)["e"].get("text") for one in feed.tail]
     assert texts == ["", "", "words 3", None]
     assert b"words again" not in b"".join(one.wire for one in feed.tail)
+
+
+def test_from_where_a_member_may_read_is_asked_for_unless_all_may_read_all() -> None:
+    feed, user = _live(), UserId("u")
+    assert feed.floor(user) is None
+    feed.facts_known = True
+    assert feed.floor(user) == 0
+    feed.history = "since_join"
+    assert feed.floor(user) is None
+    feed.floors[user] = 7
+    assert feed.floor(user) == 7
+    feed.start(1, 100)
+    assert feed.floor(user) is None
 
 
 def test_a_message_of_the_tail_is_found_by_its_identity() -> None:

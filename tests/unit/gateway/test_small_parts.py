@@ -5,12 +5,12 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaftalk_gateway.blanking import blanked
+from kaftalk_gateway.blanking import blanked, hidden
 from kaftalk_gateway.changes import Change, read_change
 from kaftalk_gateway.handshake import Handshakes
 from kaftalk_gateway.presence import overall
 from kaftalk_gateway.rates import Bucket, Buckets, Rate
-from kaftalk_protocol.deliveries import RoomEvent
+from kaftalk_protocol.deliveries import EDIT, RoomEvent
 from kaftalk_protocol.ids import RoomId, UserId
 
 
@@ -82,6 +82,14 @@ def test_only_the_target_and_its_edits_are_blanked() -> None:
     assert blanked(event(3, k="edit", target=20, text="a"), 2) is None
     assert blanked(event(3, k="message", text='"k":"edit","target":2'), 2) is None
     assert b'"text":""' in (blanked(event(3, k="edit", target=2, text="a"), 2) or b"")
+
+
+def test_an_edit_has_no_words_for_those_who_may_not_read_its_message() -> None:
+    frame = _frame(k="edit", target=5, text="words", mentions=["u"])
+    edit = RoomEvent(RoomId("r"), 0, 9, None, EDIT, frame)
+    assert hidden(edit, 5) is None
+    assert json.loads(hidden(edit, 6) or b"")["e"] == {"k": "edit", "target": 5, "text": "", "mentions": []}
+    assert hidden(RoomEvent(RoomId("r"), 0, 9, None, 0, _frame(k="message", text="words")), 10) is None
 
 
 def test_one_device_in_use_makes_a_user_online_and_old_entries_do_not_count() -> None:

@@ -2,9 +2,9 @@
 
 import orjson
 
-from kaftalk_protocol.deliveries import DELETION, MEMBERSHIP
+from kaftalk_protocol.deliveries import DELETION, EDIT, MEMBERSHIP
 from kaftalk_protocol.ids import RoomId
-from kaftalk_protocol.records import AnyRecord, Delete, Join, Kick, Leave, Message, RoleChange, Room, encode
+from kaftalk_protocol.records import AnyRecord, Delete, Edit, Join, Kick, Leave, Message, RoleChange, Room, encode
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.records import LogRecord
@@ -77,6 +77,7 @@ def test_flags_tell_what_changes_more_than_the_end_of_a_room() -> None:
     assert flags_of(Kick(user=BOB, by=ANN)) == MEMBERSHIP
     assert flags_of(RoleChange(user=BOB, role="owner", by=ANN)) == MEMBERSHIP
     assert flags_of(Delete(by=ANN, target=1, author=ANN)) == DELETION
+    assert flags_of(Edit(by=ANN, target=1, author=ANN, text="x", mentions=[])) == EDIT
     assert flags_of(message(BOB, 1)) == 0
 
 

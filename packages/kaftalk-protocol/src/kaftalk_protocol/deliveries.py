@@ -21,6 +21,8 @@ MEMBERSHIP = 1
 """Flag: the event changes members or the room itself; the gateway reads it before it delivers."""
 DELETION = 2
 """Flag: the event takes a message away; the gateway blanks it in its tail."""
+EDIT = 4
+"""Flag: the event carries words of an older message, which not every member may read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,11 @@ def blank(value: bytes) -> bytes:
     return orjson.dumps(record | {name: empty[name] for name in empty.keys() & record.keys()})
 
 
+def hide(value: bytes) -> bytes:
+    """Take text and mentions out of a stored edit whose message the viewer may not read."""
+    return orjson.dumps(orjson.loads(value) | {"text": "", "mentions": []})
+
+
 def _in_force(stored: Mapping[str, str]) -> dict[tuple[str, UserId], int]:
     """Leave out what was taken back: its seq stays with a minus, so that an older record cannot bring it again."""
     found: dict[tuple[str, UserId], int] = {}

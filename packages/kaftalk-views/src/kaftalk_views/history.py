@@ -14,7 +14,7 @@ from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.records import Edit, Message
 from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.errors import OutOfRange
-from kaftalk_views.annotations import blank
+from kaftalk_views.annotations import blank, hide
 from kaftalk_views.errors import HistoryUnavailable, Reset
 from kaftalk_views.log_range import LogRange
 from kaftalk_views.notes import Notes
@@ -125,6 +125,8 @@ class RoomHistory:
     ) -> Missed:
         """Give all events that are visible in `(position, head]`, raw; what is deleted by now is blank.
 
+        So are edits of messages that the viewer may not read.
+
         Without a viewer nothing is left out for membership's sake (a gateway that repairs a gap). The head is the
         view's, unless a higher one is asked for, which is then waited for.
         Raises Reset if the position cannot be resumed.
@@ -137,6 +139,8 @@ class RoomHistory:
         if viewer is not None and seq + 1 < floor:
             raise Reset("retention", facts.head.epoch, facts.head.seq)
         shown = await self._read_missed(facts, max(seq + 1, facts.head.base), to)
+        if viewer is not None:
+            shown = [_readable(one, floor) for one in shown]
         placement = self._shown_log(facts).placement
         return Missed(epoch, seq, to, [one.event(placement) for one in await self._blanked(room, shown)])
 
@@ -278,6 +282,13 @@ def _text_of(one: Shown) -> int | None:
         case Edit():
             return one.record.target
     return None
+
+
+def _readable(one: Shown, floor: int) -> Shown:
+    """Give an event as those may see it who may read from `floor` on."""
+    if isinstance(one.record, Edit) and one.record.target < floor:
+        return replace(one, value=hide(one.value))
+    return one
 
 
 def _no_message() -> Refused:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from kaftalk_protocol import redis_keys
-from kaftalk_protocol.deliveries import DELETION, MEMBERSHIP, RoomEvent
+from kaftalk_protocol.deliveries import DELETION, EDIT, MEMBERSHIP, RoomEvent
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.records import (
     AnyRecord,
@@ -136,6 +136,8 @@ def flags_of(record: AnyRecord) -> int:
     """Give the flags that a gateway reads before it opens an event."""
     if isinstance(record, _MEMBERSHIP):
         return MEMBERSHIP
+    if isinstance(record, Edit):
+        return EDIT
     return DELETION if isinstance(record, Delete) else 0
 
 

@@ -1,10 +1,10 @@
-"""Deleted words must not come back: events that replay them are blanked. Pure."""
+"""Words that a viewer may not have: events that carry what is deleted, or was said before her time, are blanked. Pure."""
 
 from typing import Any
 
 import orjson
 
-from kaftalk_protocol.deliveries import RoomEvent
+from kaftalk_protocol.deliveries import EDIT, RoomEvent
 
 _EMPTIED: dict[str, Any] = {"text": "", "media": [], "ext": None}
 
@@ -34,4 +34,15 @@ def blanked(event: RoomEvent, target: int | None) -> bytes | None:
     for name, empty in _EMPTIED.items():
         if name in record:
             record[name] = empty
+    return orjson.dumps(frame)
+
+
+def hidden(event: RoomEvent, floor: int) -> bytes | None:
+    """Give the frame without words and mentions if it edits a message below `floor`, the first seq one may read."""
+    if not event.flags & EDIT:
+        return None
+    frame = orjson.loads(event.frame)
+    if frame["e"]["target"] >= floor:
+        return None
+    frame["e"] |= {"text": "", "mentions": []}
     return orjson.dumps(frame)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from kaftalk_gateway import metrics
+from kaftalk_gateway.blanking import target_of
 from kaftalk_gateway.changes import Change, RemovedReason, read_change
 from kaftalk_gateway.connection import CatchUp, Connection
 from kaftalk_gateway.feed import Entry, Feed, FeedState
@@ -16,7 +17,7 @@ from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.resume import MissedEvents, Resumer
 from kaftalk_gateway.rooms import RoomReads, Standing
 from kaftalk_protocol import server_frames
-from kaftalk_protocol.deliveries import MEMBERSHIP, RoomEvent, RoomHead
+from kaftalk_protocol.deliveries import EDIT, MEMBERSHIP, RoomEvent, RoomHead
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import Reset, ViewUnavailable
@@ -201,6 +202,14 @@ class Fanout:
                 connection.socket.write_prepared(one.wire)
 
     def _deliver(self, feed: Feed, entries: list[Entry]) -> None:
+        metrics.fan_out.inc(len(feed.listeners) * len(entries))
+        if not feed.shows_all and any(one.event.flags & EDIT for one in entries):
+            self._deliver_apart(feed, entries)
+        else:
+            self._deliver_alike(feed, entries)
+        self._echoes.delivered(feed, entries)
+
+    def _deliver_alike(self, feed: Feed, entries: list[Entry]) -> None:
         wire = entries[0].wire if len(entries) == 1 else b"".join([one.wire for one in entries])
         slow: list[Connection] | None = None
         for connection in feed.listeners:
@@ -209,10 +218,25 @@ class Fanout:
                 slow = [connection] if slow is None else [*slow, connection]
             else:
                 socket.write_prepared(wire)
-        metrics.fan_out.inc(len(feed.listeners) * len(entries))
         if slow is not None:
             self._lag(slow, feed, entries[0].seq - 1)
-        self._echoes.delivered(feed, entries)
+
+    def _deliver_apart(self, feed: Feed, entries: list[Entry]) -> None:
+        """Deliver edits where some may not read what is edited; from where one may read is asked for first."""
+        targets = [target_of(one.event.frame) or 0 for one in entries if one.event.flags & EDIT]
+        wires: dict[tuple[bool, ...], bytes] = {}
+        position = entries[0].seq - 1
+        for connection in list(feed.listeners):
+            floor = feed.floor(connection.user)
+            if floor is None:
+                self._resumer.begin(connection, feed.room, CatchUp(position))
+            elif connection.socket.congested:
+                self._lag([connection], feed, position)
+            else:
+                readable = tuple(target >= floor for target in targets)
+                if readable not in wires:
+                    wires[readable] = b"".join([one.seen_from(floor) for one in entries])
+                connection.socket.write_prepared(wires[readable])
 
     def _lag(self, slow: list[Connection], feed: Feed, position: int) -> None:
         """Stop pushing to those who do not read; they catch up when they do."""

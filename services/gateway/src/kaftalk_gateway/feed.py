@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kaftalk_gateway.blanking import blanked, edited_by, target_of
+from kaftalk_gateway.blanking import blanked, edited_by, hidden, target_of
 from kaftalk_gateway.connection import Connection, Member
 from kaftalk_gateway.guarded_protocol import prepare
 from kaftalk_protocol.deliveries import DELETION, RoomEvent, RoomHead
@@ -38,6 +38,11 @@ class Entry:
     event: RoomEvent
     wire: bytes
 
+    def seen_from(self, floor: int) -> bytes:
+        """Give the wire for those who may read from `floor` on."""
+        frame = hidden(self.event, floor)
+        return self.wire if frame is None else prepare(frame)
+
 
 def entry(event: RoomEvent) -> Entry:
     """Frame an event once for all sockets."""
@@ -49,13 +54,14 @@ class Feed:
 
     `last` is the seq up to which it was delivered, None before the first answer of an owner.
 
-    The tail holds all shown events of `(tail_after, last]`.
+    The tail holds all shown events of `(tail_after, last]`. `floors` are the first seqs that users may read, as far as
+    they were asked for.
     """
 
     # archived, history and members are the room's own facts as of `changed`, once they are known.
     __slots__ = (
-        "_tail_bytes", "archived", "changed", "empty_since", "epoch", "facts_known", "history", "keep_until", "last",
-        "listeners", "members", "room", "seen", "shard", "state", "tail", "tail_after", "users", "waiting",
+        "_tail_bytes", "archived", "changed", "empty_since", "epoch", "facts_known", "floors", "history", "keep_until",
+        "last", "listeners", "members", "room", "seen", "shard", "state", "tail", "tail_after", "users", "waiting",
     )  # fmt: skip
 
     def __init__(self, room: RoomId, shard: int) -> None:
@@ -77,12 +83,22 @@ class Feed:
         self.members = 0
         self.changed = -1
         self.facts_known = False
+        self.floors: dict[UserId, int] = {}
         self._tail_bytes = 0
 
     @property
     def is_ready(self) -> bool:
         """Tell whether connections may become live: the owner vouches for the room, the view for its members."""
         return self.state is FeedState.LIVE and self.facts_known
+
+    @property
+    def shows_all(self) -> bool:
+        """Tell whether every member may read all of the room."""
+        return self.facts_known and self.history == "all"
+
+    def floor(self, user: UserId) -> int | None:
+        """Give the first seq that a member may read; None if it must be asked for."""
+        return 0 if self.shows_all else self.floors.get(user)
 
     # --- the link ---
 
@@ -113,6 +129,7 @@ class Feed:
         self.epoch = epoch
         self.last = self.seen = self.tail_after = last
         self.tail.clear()
+        self.floors.clear()
         self._tail_bytes = 0
         self.waiting.clear()
         self._go(FeedState.LIVE)

@@ -106,6 +106,7 @@ class Hub:
     def _leave_feed(self, member: Member, room: RoomId, now: float | None) -> None:
         feed = self.feeds[room]
         feed.users.pop(member.user, None)
+        feed.floors.pop(member.user, None)
         if not feed.users:
             feed.empty_since = now
             self._empty[room] = feed

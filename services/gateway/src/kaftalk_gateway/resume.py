@@ -148,8 +148,16 @@ class Resumer:
         if feed.last is not None and catch.given > feed.last and not await self._rooms.reached(feed.room, catch.given):
             raise Reset("epoch")
         if feed.history == "since_join" and not catch.count:
-            joined = await self._rooms.joined_seq(feed.room, connection.user)
-            catch.position = max(catch.given, joined - 1)
+            catch.position = max(catch.given, await self._learn_floor(connection, feed) - 1)
+
+    async def _learn_floor(self, connection: Connection, feed: Feed) -> int:
+        """Ask for the first seq that a member may read; who is none any more is told so when that is delivered."""
+        changed, user = feed.changed, connection.user
+        joined = await self._rooms.joined_seq(feed.room, user)
+        if joined is None or feed.changed != changed or user not in feed.users:
+            raise _Retry
+        feed.floors[user] = joined
+        return joined
 
     async def _replay(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
         source = "tail"
@@ -158,6 +166,10 @@ class Resumer:
         while connection.catching.get(feed.room) is catch and connection.is_open:
             if not feed.is_ready:
                 return
+            floor = feed.floor(connection.user)
+            if floor is None:
+                await self._learn_floor(connection, feed)
+                continue
             missing = feed.since(catch.position)
             if missing is None:
                 source = "log"
@@ -165,7 +177,7 @@ class Resumer:
                 continue
             if catch.count + len(missing) > EVENTS_MAX:
                 raise Reset("too_far")
-            sent = self._write_chunk(connection, missing, catch)
+            sent = self._write_chunk(connection, missing, catch, floor)
             if sent == len(missing):
                 self._finish(connection, feed, catch, source)
                 return
@@ -173,10 +185,10 @@ class Resumer:
                 return
             await asyncio.sleep(0)
 
-    def _write_chunk(self, connection: Connection, missing: list[Entry], catch: CatchUp) -> int:
+    def _write_chunk(self, connection: Connection, missing: list[Entry], catch: CatchUp, floor: int) -> int:
         size = sent = 0
         for one in missing:
-            connection.socket.write_prepared(one.wire)
+            connection.socket.write_prepared(one.seen_from(floor))
             size += len(one.wire)
             sent += 1
             if size > _CHUNK_BYTES:

@@ -66,10 +66,10 @@ class RoomReads:
             return refused
         return None
 
-    async def joined_seq(self, room: RoomId, user: UserId) -> int:
-        """Give the seq at which a member joined; 0 if she is none."""
+    async def joined_seq(self, room: RoomId, user: UserId) -> int | None:
+        """Give the seq at which a member joined; None if she is none."""
         member = await self._views.member(room, user)
-        return member.joined_seq if member is not None else 0
+        return member.joined_seq if member is not None else None
 
     async def reached(self, room: RoomId, seq: int) -> bool:
         """Tell whether a room's view has shown `seq`."""
