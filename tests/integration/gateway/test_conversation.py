@@ -157,6 +157,7 @@ async def test_edits_deletes_and_reactions_are_acked_again_when_repeated(stack: 
         for frame in (
             {"t": "edit", "room": room, "seq": seq, "text": "고침"},
             {"t": "react", "room": room, "seq": seq, "emoji": "👍", "on": True},
+            {"t": "react", "room": room, "seq": seq, "emoji": "👍", "on": False},
             {"t": "delete", "room": room, "seq": seq},
         ):
             first, again = await a.ask(dict(frame)), await a.ask(dict(frame))
@@ -167,7 +168,7 @@ async def test_edits_deletes_and_reactions_are_acked_again_when_repeated(stack: 
     async with await ChatSocket.open(stack.ws_url(1), bob, resume={room: (0, seq - 1)}) as b:
         await b.until(lambda f: f["t"] == "resumed")
         raw = [f["e"] for f in b.seen if f["t"] == "event"]
-        assert [e["k"] for e in raw] == ["message", "edit", "reaction", "delete"]
+        assert [e["k"] for e in raw] == ["message", "edit", "reaction", "reaction", "delete"]
         assert [e["text"] for e in raw[:2]] == ["", ""]
 
 

@@ -42,6 +42,7 @@ def test_reactions_are_counted_in_the_order_of_their_first_use() -> None:
     shown = overlay.lay_over(orjson.loads(encode(message(ANN, 1))), ANN, {})
     assert shown["reactions"] == [{"emoji": "🫖", "count": 2, "me": False}, {"emoji": "👍", "count": 1, "me": True}]
     assert shown["edited"] is None
+    assert overlay.taken_back == {("👍", CYD): 8}
 
 
 def test_a_deleted_message_keeps_its_identity_only() -> None:

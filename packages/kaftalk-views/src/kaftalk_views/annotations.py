@@ -50,11 +50,15 @@ def media_field(media: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """All that is laid over one message as of a seq. `reactions`: (emoji, user) → seq, those in force."""
+    """All that is laid over one message as of a seq.
+
+    `reactions`: (emoji, user) → seq, those in force; `taken_back`: where one was taken back and not put again.
+    """
 
     edited: Mapping[str, Any] | None = None
     deleted: Mapping[str, Any] | None = None
     reactions: Mapping[tuple[str, UserId], int] = field(default_factory=dict)
+    taken_back: Mapping[tuple[str, UserId], int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, note: str | None, reactions: Mapping[str, str]) -> Overlay:
@@ -62,7 +66,12 @@ class Overlay:
         stored = orjson.loads(note) if note else {}
         if "deleted" in stored:
             return cls(deleted=stored["deleted"])
-        return cls(edited=stored.get("edited"), reactions=_in_force(reactions))
+        signed = _by_emoji_and_user(reactions)
+        return cls(
+            edited=stored.get("edited"),
+            reactions={key: seq for key, seq in signed.items() if seq > 0},
+            taken_back={key: -seq for key, seq in signed.items() if seq < 0},
+        )
 
     def lay_over(self, message: Mapping[str, Any], viewer: UserId, media: Mapping[str, Any]) -> dict[str, Any]:
         """Give the message as of now, for a viewer; `media` maps ids to their latest status."""
@@ -97,13 +106,12 @@ def hide(value: bytes) -> bytes:
     return orjson.dumps(orjson.loads(value) | {"text": "", "mentions": []})
 
 
-def _in_force(stored: Mapping[str, str]) -> dict[tuple[str, UserId], int]:
-    """Leave out what was taken back: its seq stays with a minus, so that an older record cannot bring it again."""
+def _by_emoji_and_user(stored: Mapping[str, str]) -> dict[tuple[str, UserId], int]:
+    """Read the hash; the seq of what was taken back stays with a minus, so that no older record brings it again."""
     found: dict[tuple[str, UserId], int] = {}
     for name, seq in stored.items():
         emoji, _, user = name.rpartition(" ")
-        if int(seq) > 0:
-            found[emoji, UserId(user)] = int(seq)
+        found[emoji, UserId(user)] = int(seq)
     return found
 
 

@@ -40,7 +40,10 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A message that somebody wants to change, as of now; `reactions` maps (emoji, user) to the seq in force."""
+    """A message that somebody wants to change, as of now.
+
+    `reactions` maps (emoji, user) to the seq in force, `taken_back` to where the reaction was taken back.
+    """
 
     seq: int
     by: UserId
@@ -50,6 +53,7 @@ class Target:
     edited_seq: int | None
     deleted_seq: int | None
     reactions: dict[tuple[str, UserId], int]
+    taken_back: dict[tuple[str, UserId], int]
 
     @property
     def deleted(self) -> bool:
@@ -117,8 +121,10 @@ class RoomHistory:
         overlay = (await read_overlays(self._views, room, [one], epoch=facts.head.epoch)).by_seq[seq]
         edited = overlay.edited or {"text": one.record.text, "mentions": one.record.mentions, "seq": None}
         deleted_seq = overlay.deleted["seq"] if overlay.deleted else None
-        by, reactions = one.record.by, dict(overlay.reactions)
-        return Target(seq, by, one.record, edited["text"], edited["mentions"], edited["seq"], deleted_seq, reactions)
+        return Target(
+            seq, one.record.by, one.record, edited["text"], edited["mentions"], edited["seq"], deleted_seq,
+            dict(overlay.reactions), dict(overlay.taken_back),
+        )  # fmt: skip
 
     async def missed(
         self, room: RoomId, viewer: UserId | None, position: tuple[int, int], head: int | None = None

@@ -150,10 +150,10 @@ def _delete(user: UserId, role: Role, target: Target) -> records.Delete | InForc
 
 
 def _react(frame: React, user: UserId, target: Target) -> records.Reaction | InForce:
-    in_force = target.reactions.get((frame.emoji, user))
-    if frame.on == (in_force is not None):
-        # Taking away what is not there changes nothing; the message itself is then the last thing in force.
-        return InForce(in_force if in_force is not None else target.seq)
+    key = (frame.emoji, user)
+    if frame.on == (key in target.reactions):
+        # Taking away what was never there changes nothing; the message itself is then the last thing in force.
+        return InForce((target.reactions if frame.on else target.taken_back).get(key, target.seq))
     kinds = {emoji for emoji, _ in target.reactions}
     if frame.on and frame.emoji not in kinds and len(kinds) >= EMOJI_KINDS_MAX:
         raise Refused(Code.CONFLICT, f"a message has at most {EMOJI_KINDS_MAX} kinds of reactions")

@@ -1,4 +1,4 @@
-"""Words that a viewer may not have: events that carry what is deleted, or was said before her time, are blanked. Pure."""
+"""Words that one may not have: events with what is deleted, or was said before one's time, are blanked. Pure."""
 
 from typing import Any
 
