@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaftalk_protocol.ids import SessionId
-from kaftalk_rooms.refresh_tokens import GRACE_MS, RefreshToken, Rotation, judge, read
+from kaftalk_rooms.refresh_tokens import GRACE_MS, ROTATIONS_KEPT, RefreshToken, Rotation, judge, read, rotated
 
 SECRET = b"s" * 32
 SIDS = st.uuids().map(lambda value: SessionId(str(value)))
@@ -48,11 +48,28 @@ def test_a_successor_is_always_the_same() -> None:
         (4, 4, 10**9, Rotation.ROTATE),
         (3, 4, GRACE_MS, Rotation.REPEAT),
         (3, 4, GRACE_MS + 1, Rotation.REUSED),
-        (2, 4, 0, Rotation.REUSED),
+        (2, 4, GRACE_MS - 500, Rotation.REPEAT),
+        (2, 4, GRACE_MS - 499, Rotation.REUSED),
+        (1, 4, 0, Rotation.REUSED),
         (5, 4, 0, Rotation.REUSED),
     ],
 )
-def test_only_the_newest_and_for_a_moment_the_one_before_count(
+def test_the_newest_counts_and_each_replaced_one_for_a_moment(
     presented: int, current: int, age_ms: int, rotation: Rotation
 ) -> None:
-    assert judge(presented, current, 1_000, 1_000 + age_ms) is rotation
+    assert judge(presented, current, [500, 1_000], 1_000 + age_ms) is rotation
+
+
+@given(st.lists(st.integers(0, 2 * GRACE_MS), max_size=80), st.integers(0, 2 * GRACE_MS))
+def test_only_rotations_that_still_count_are_kept(gaps: list[int], later: int) -> None:
+    now, times = 0, list[int]()
+    rotations: tuple[int, ...] = ()
+    for gap in gaps:
+        now += gap
+        times.append(now)
+        rotations = rotated(rotations, now)
+    now += later
+    assert len(rotations) <= ROTATIONS_KEPT
+    for at in range(max(0, len(times) - ROTATIONS_KEPT), len(times)):
+        repeats = judge(at, len(times), rotations, now) is Rotation.REPEAT
+        assert repeats == (now - times[at] <= GRACE_MS)

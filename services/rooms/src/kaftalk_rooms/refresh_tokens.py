@@ -9,12 +9,14 @@ import binascii
 import hmac
 import struct
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from kaftalk_protocol.ids import SessionId
 
 GRACE_MS = 10_000
+ROTATIONS_KEPT = 50
 LIFETIME_S = 30 * 24 * 3600
 
 _PLAIN = struct.Struct(">16sI")
@@ -59,10 +61,20 @@ class Rotation(Enum):
     REUSED = auto()
 
 
-def judge(presented: int, current: int, rotated_ms: int, now_ms: int) -> Rotation:
-    """Decide on a token's generation (RFC 9700, 4.14.2): the one before the current is good for 10 s more."""
+def judge(presented: int, current: int, rotations_ms: Sequence[int], now_ms: int) -> Rotation:
+    """Decide on a token's generation (RFC 9700, 4.14.2): a replaced one is good for 10 s more.
+
+    `rotations_ms` says when the last generations were replaced, the newest last.
+    """
     if presented == current:
         return Rotation.ROTATE
-    if presented == current - 1 and now_ms - rotated_ms <= GRACE_MS:
+    ago = current - presented
+    if 0 < ago <= len(rotations_ms) and now_ms - rotations_ms[-ago] <= GRACE_MS:
         return Rotation.REPEAT
     return Rotation.REUSED
+
+
+def rotated(rotations_ms: Sequence[int], now_ms: int) -> tuple[int, ...]:
+    """Note one more rotation; forget those whose tokens are not good any more."""
+    kept = [at for at in rotations_ms if now_ms - at <= GRACE_MS]
+    return (*kept[1 - ROTATIONS_KEPT :], now_ms)

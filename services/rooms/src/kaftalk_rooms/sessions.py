@@ -24,8 +24,8 @@ SESSIONS_MAX = 100
 # Sets the next generation if the session still has the one presented, so that of two tabs only one rotates.
 _ROTATE = Script("""
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'generation', ARGV[2], 'rotated_ms', ARGV[3], 'seen_ms', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('HSET', KEYS[1], 'generation', ARGV[2], 'rotated_ms', ARGV[3], 'seen_ms', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
 return 1
 """)
 
@@ -40,14 +40,14 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session as it lies in Redis; times in Unix milliseconds."""
+    """A session as it lies in Redis; times in Unix milliseconds, those of the last rotations joined by commas."""
 
     sid: SessionId
     user: UserId
     created_ms: int
     seen_ms: int
     generation: int
-    rotated_ms: int
+    rotated_ms: tuple[int, ...]
     agent: str
     address: str
 
@@ -116,7 +116,8 @@ class Sessions:
         successor = token.successor()
         if rotation is Rotation.ROTATE:
             # Whoever comes second in a race finds its token replaced just now, which is the grace: same successor.
-            args = (token.generation, successor.generation, now, refresh_tokens.LIFETIME_S)
+            rotations = ",".join(map(str, refresh_tokens.rotated(session.rotated_ms, now)))
+            args = (token.generation, successor.generation, rotations, now, refresh_tokens.LIFETIME_S)
             await self._redis.eval(_ROTATE, [redis_keys.session(token.sid)], args)
         return self._give_out(session.user, successor)
 
@@ -187,5 +188,5 @@ class Sessions:
 def _read(sid: SessionId, fields: dict[str, str]) -> StoredSession:
     return StoredSession(
         sid, UserId(fields["user"]), int(fields["created_ms"]), int(fields["seen_ms"]), int(fields["generation"]),
-        int(fields["rotated_ms"]), fields["agent"], fields["address"],
+        tuple(map(int, fields["rotated_ms"].split(","))), fields["agent"], fields["address"],
     )  # fmt: skip
