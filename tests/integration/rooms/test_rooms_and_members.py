@@ -215,3 +215,20 @@ async def test_lists_come_in_parts(new_account: NewAccount) -> None:
         seen += [entry["id"] for entry in answer.json()["items"]]
         path = answer.links["next"]["url"].removeprefix("/api/v1") if "next" in answer.links else ""
     assert seen == made[::-1]
+
+
+async def test_a_limit_is_plain_digits_from_1_to_200(new_account: NewAccount) -> None:
+    account = await new_account()
+    for path in ("/users", "/rooms", "/rooms/directory", "/me/sessions"):
+        for limit in ("0", "201", "9" * 30, "+5", "5_0", " 5", "5 ", "-1", "5.0", "٥", "", "five"):
+            refused = await account.ask("GET", path, params={"limit": limit})
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "limit"), limit
+        for limit in ("1", "200"):
+            assert (await account.ask("GET", path, params={"limit": limit})).status_code == 200
+
+
+async def test_a_cursor_that_was_never_given_out_is_refused(new_account: NewAccount) -> None:
+    account = await new_account()
+    for path in ("/users", "/rooms", "/rooms/directory", "/me/sessions"):
+        refused = await account.ask("GET", path, params={"cursor": "AAAA"})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")

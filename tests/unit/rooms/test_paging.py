@@ -30,7 +30,7 @@ def test_a_cursor_is_read_as_it_was_written(text: str) -> None:
     assert decode_cursor(encode_cursor(text)) == text
 
 
-@pytest.mark.parametrize("cursor", ["!", "a", "é", "_w"])
+@pytest.mark.parametrize("cursor", ["", "!", "a", "é", "_w", "AAAA", "AAAAAAAAAAAA", encode_cursor("x")[:-1]])
 def test_a_cursor_that_was_not_given_out_is_refused(cursor: str) -> None:
     with pytest.raises(Refused):
         decode_cursor(cursor)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from kaftalk_protocol.client_frames import SEQ_MAX
 from kaftalk_protocol.errors import Code, Refused
@@ -119,8 +119,16 @@ def _encodable(text: str) -> str:
     return text
 
 
+def _plain(text: str) -> str:
+    """Take digits alone: an integer could as well be spelt "+5", "5_0" or " 5"."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must be a whole number in decimal digits")
+    return text
+
+
+PlainDigits = BeforeValidator(_plain)
 Text = Annotated[str, Query(max_length=200), AfterValidator(_encodable)]
-PageSize = Annotated[int, Query(ge=1, le=200)]
+PageSize = Annotated[int, Query(ge=1, le=200), PlainDigits]
 Cursor = Annotated[str | None, Query(max_length=500)]
 Key = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.text import Emoji
 from kaftalk_rooms.kept_answers import Place
 from kaftalk_rooms.kept_answers import Request as Asked
-from kaftalk_rooms.parts import AtSeq, InRoom, Key, Me, PageSize, Use
+from kaftalk_rooms.parts import AtSeq, InRoom, Key, Me, PageSize, PlainDigits, Use
 from kaftalk_rooms.problems import refusals
 from kaftalk_rooms.shapes import Event, MessagePatch, NewMessage, Page, Readers, ReadTo, Stored
 
@@ -22,7 +22,7 @@ _MEMBERS = (Code.UNAUTHENTICATED, Code.NOT_FOUND, Code.NOT_MEMBER)
 _CHANGING = (*_MEMBERS, Code.FORBIDDEN, Code.UNKNOWN_OUTCOME)
 _EMOJI: TypeAdapter[str] = TypeAdapter(Emoji)
 
-Place_ = Annotated[int | None, Query(ge=0, le=SEQ_MAX)]
+Place_ = Annotated[int | None, Query(ge=0, le=SEQ_MAX), PlainDigits]
 
 
 def _emoji(_me: Me, emoji: Annotated[str, Path()]) -> str:
