@@ -50,6 +50,7 @@ class ChatClient:
         self._wake = asyncio.Event()
         self._not_before: dict[str, float] = {}
         self._socket: ChatSocket | None = None
+        self._stopping = False
         self._task = asyncio.create_task(self._run())
 
     def send(self, room: str, text: str) -> "asyncio.Future[Sent]":
@@ -77,9 +78,11 @@ class ChatClient:
 
     async def stop(self) -> None:
         """End the client."""
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        self._stopping = True
+        # A task group that fails while it is cancelled forgets the cancellation (python/cpython#116720).
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=1)
 
     async def cut(self) -> None:
         """Drop the connection without a close, as a dying network does."""
@@ -90,7 +93,7 @@ class ChatClient:
 
     async def _run(self) -> None:
         delay_s = 0.5
-        while True:
+        while not self._stopping:
             with contextlib.suppress(*_TROUBLE):
                 await self._connected()
                 delay_s = 0.5
