@@ -167,6 +167,21 @@ async def test_another_websocket_version_is_never_upgraded(served: tuple[App, in
     assert head.split()[1] in (b"400", b"426")
 
 
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [("8", ""), ("x", ""), ("13", "Sec-WebSocket-Key: again\r\n"), ("13", "X: 1\r\n" * 2000)],
+)
+async def test_a_handshake_that_the_library_refuses_is_answered_with_a_problem(
+    served: tuple[App, int], version: str, more: str
+) -> None:
+    reader, _, head = await raw(served[1], version=version, more=more)
+    problem = json.loads(await asyncio.wait_for(reader.read(), 5))
+    assert int(head.split()[1]) == problem["status"] in (400, 426)
+    assert problem["code"] == "invalid"
+    assert b"content-type: application/problem+json\r\n" in head.lower()
+    assert b"sec-websocket-version: 13\r\n" in head.lower()
+
+
 async def test_two_thousand_headers_get_an_error_and_the_end(served: tuple[App, int]) -> None:
     reader, _, head = await raw(served[1], more="".join(f"X-{i}: 1\r\n" for i in range(2000)))
     assert head.split()[1] in (b"400", b"431")

@@ -9,15 +9,21 @@ import asyncio
 import logging
 import struct
 from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.datastructures import Headers
 from websockets.frames import Frame
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
+
+from kaftalk_gateway.handshake import problem
+from kaftalk_protocol.errors import Code, Refused
 
 EXTENSION: Final = "kaftalk.socket"
 """The name under which the protocol is in the ASGI scope's extensions."""
@@ -42,6 +48,18 @@ def prepare(payload: bytes) -> bytes:
     if size < 65_536:
         return struct.pack(">BBH", 0x81, 126, size) + payload
     return struct.pack(">BBQ", 0x81, 127, size) + payload
+
+
+def refused_handshake(status: int, text: str) -> Response:
+    """Answer a handshake that the library refuses, as a problem instead of its plain text."""
+    code = Code.METHOD_NOT_ALLOWED if status == HTTPStatus.METHOD_NOT_ALLOWED else Code.INVALID
+    answer = problem(Refused(code, text.partition("\n")[0]), status=int(status))
+    headers = Headers({"Date": formatdate(usegmt=True), "Connection": "close", "Content-Length": str(len(answer.body))})
+    # Who speaks another version is to hear which one is spoken here (RFC 6455 section 4.2.2).
+    headers["Sec-WebSocket-Version"] = "13"
+    for name, value in answer.headers:
+        headers[name.decode()] = value.decode()
+    return Response(answer.status, HTTPStatus(status).phrase, headers, answer.body)
 
 
 _unflushed: list["GuardedWebSocket"] = []
@@ -72,6 +90,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         # uvicorn logs the whole query string of an accepted socket at INFO: a token in it would reach the log.
         self.logger = _logger
+        self.conn.reject = refused_handshake  # type: ignore[method-assign]
         self.on_text: Callable[[str], None] | None = None
         self.on_drained: Callable[[], None] | None = None
         self.congested = False
@@ -143,7 +162,8 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         self.last_received = self.loop.time()
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
-            self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            answer = refused_handshake(HTTPStatus.BAD_REQUEST, "the handshake is broken")
+            self.transport.write(answer.serialize())
             self.handshake_initiated = self.handshake_complete = self.close_sent = True
             self.transport.close()
 
