@@ -37,7 +37,8 @@ def description() -> str:
     models = (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name"))
     model = next(models, "an unnamed processor")
     memory_kb = int(next(line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemTotal")))
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    release = platform.release().partition("-")[0]
+    system = f"Linux {release}, Python {platform.python_version()}"
     return f"{os.cpu_count()} cores of {model}, {memory_kb // 2**20} GiB, {system}"
 
 
