@@ -83,7 +83,8 @@ class Health:
 
     async def _ask(self, name: str, check: Check) -> None:
         try:
-            success = await asyncio.wait_for(check(), _CHECK_TIMEOUT_S)
+            async with asyncio.timeout(_CHECK_TIMEOUT_S):
+                success = await check()
         except Exception:  # noqa: BLE001 - the edge of a task loop: whatever a check raises means "no"
             success = False
         if self._verdicts[name].note(success):

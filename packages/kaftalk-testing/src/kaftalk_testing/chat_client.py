@@ -129,7 +129,8 @@ class ChatClient:
             if outgoing is None:
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), 0.2)
+                    async with asyncio.timeout(0.2):
+                        await self._wake.wait()
                 continue
             outgoing.sent_at = loop.time()
             frame = {"t": "send", "room": outgoing.room, "n": outgoing.n, "text": outgoing.text}

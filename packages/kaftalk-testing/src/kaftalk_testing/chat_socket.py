@@ -64,7 +64,9 @@ class ChatSocket:
 
         Raises TimeoutError, websockets.ConnectionClosed, pydantic.ValidationError.
         """
-        data = await asyncio.wait_for(self.connection.recv(), timeout_s)
+        # wait_for of Python 3.11 may swallow a cancellation (python/cpython#86296); a timeout block does not.
+        async with asyncio.timeout(timeout_s):
+            data = await self.connection.recv()
         server_frames.FRAME.validate_json(data)
         frame: Frame = orjson.loads(data)
         self.seen.append(frame)
