@@ -17,6 +17,8 @@ from typing import Any, Self
 
 MARK = b"~MSG~"
 _STAMP = 17
+_PING = b"\x89\x00"
+_PONG = b"\x8a\x80\0\0\0\0"
 _UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"
@@ -115,6 +117,8 @@ def _count(sockets: selectors.BaseSelector, tails: dict[int, bytes]) -> dict[str
                 sockets.unregister(key.fileobj)
                 closed += 1
                 continue
+            if _PING in data:
+                key.fileobj.send(_PONG)  # type: ignore[union-attr]
             data = tails[key.fd] + data
             received += data.count(MARK)
             at = data.rfind(MARK)
