@@ -123,11 +123,9 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
 
     def flush(self) -> None:
         """Write what has been collected for this socket."""
-        if self._outbox and not self.transport.is_closing():
-            self.transport.write(b"".join(self._outbox))
-            if self.congested and self.buffered > BUFFER_HARD_BYTES:
-                self.close(4001, "too slow a reader")
-        self._outbox.clear()
+        self._write_out()
+        if self.congested and self.buffered > BUFFER_HARD_BYTES:
+            self.close(4001, "too slow a reader")
 
     def ping(self) -> None:
         """Send a ping; the pong moves `last_received`."""
@@ -137,9 +135,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         """Send what is collected and a close frame; abort after 1 s, since a peer that does not read never drains."""
         if self.close_sent or self.disconnected:
             return
-        if self._outbox and not self.transport.is_closing():
-            self.transport.write(b"".join(self._outbox))
-            self._outbox.clear()
+        self._write_out()
         if self.conn.state is State.OPEN:
             self.conn.send_close(code, reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
@@ -246,6 +242,11 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     # --- helpers ---
+
+    def _write_out(self) -> None:
+        if self._outbox and not self.transport.is_closing():
+            self.transport.write(b"".join(self._outbox))
+        self._outbox.clear()
 
     def _within_control_budget(self) -> bool:
         now = self.loop.time()
