@@ -68,6 +68,7 @@ async def test_a_gateway_that_does_not_acknowledge_is_marked_behind_and_others_a
         assert (await stuck.seqs(room.id, seq))[-1] == seq, "it is served on from there"
 
 
+@pytest.mark.slow
 async def test_heads_go_on_while_nothing_happens(delivery: DeliveryStack) -> None:
     async with delivery.link("gateway-1") as link:
         await link.until(lambda: sum(isinstance(one, Heads) for one in link.controls) >= 3)

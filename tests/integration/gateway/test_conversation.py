@@ -84,6 +84,7 @@ async def test_what_is_sent_at_once_to_a_room_just_made_is_stored_in_order(
             assert seqs == sorted(seqs)
 
 
+@pytest.mark.slow
 async def test_a_change_of_presence_reaches_every_watcher(stack: Stack, http: httpx.AsyncClient) -> None:
     ann, bob, eve = [await Account.register(http) for _ in range(3)]
     async with (
@@ -172,6 +173,7 @@ async def test_edits_deletes_and_reactions_are_acked_again_when_repeated(stack: 
         assert [e["text"] for e in raw[:2]] == ["", ""]
 
 
+@pytest.mark.slow
 async def test_typing_read_cursors_and_presence_reach_the_others(stack: Stack, http: httpx.AsyncClient) -> None:
     ann, bob = await Account.register(http), await Account.register(http)
     room = (await ann.room())["id"]

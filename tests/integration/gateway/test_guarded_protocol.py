@@ -212,6 +212,7 @@ async def test_sixty_four_fragments_pass_and_more_close_1009(served: tuple[App, 
     assert await close_code(reader) == 1009
 
 
+@pytest.mark.slow
 async def test_tiny_fragments_do_not_pin_memory(served: tuple[App, int]) -> None:
     before = rss_kb()
     for _ in range(20):
@@ -238,6 +239,7 @@ async def test_invalid_utf8_closes_1007(served: tuple[App, int]) -> None:
     assert await close_code(reader) == 1007
 
 
+@pytest.mark.slow
 async def test_a_reader_that_stops_is_congested_then_cut(served: tuple[App, int]) -> None:
     app, port = served
     _, writer, _ = await raw(port)
@@ -291,6 +293,7 @@ async def test_a_close_frame_carries_code_and_reason(served: tuple[App, int]) ->
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4503, "session ended")
 
 
+@pytest.mark.slow
 async def test_a_silent_or_slow_request_is_cut(served: tuple[App, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarded_http, "HEADERS_TIMEOUT_S", 0.2)
     monkeypatch.setattr(guarded_http, "BODY_TIMEOUT_S", 0.2)

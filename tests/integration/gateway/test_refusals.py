@@ -151,6 +151,7 @@ async def test_a_burst_is_limited_and_a_flood_closes_with_4504(stack: Stack, htt
     assert all(f["retry_after_ms"] >= 1 for f in refused)
 
 
+@pytest.mark.slow
 async def test_what_is_refused_for_now_keeps_its_turn(stack: Stack, http: httpx.AsyncClient) -> None:
     ann = await Account.register(http)
     room = (await ann.room())["id"]

@@ -80,6 +80,7 @@ async def test_an_edit_of_an_older_message_has_no_words_for_a_later_member(
                 assert _edits(back.seen) == shown
 
 
+@pytest.mark.slow
 async def test_over_5000_missed_events_are_too_far(stack: Stack, http: httpx.AsyncClient) -> None:
     ann = await Account.register(http)
     room = RoomId((await ann.room())["id"])
@@ -114,6 +115,7 @@ async def test_a_reload_never_makes_new_rooms_come_late(stack: Stack, http: http
     await socket.connection.close()
 
 
+@pytest.mark.slow
 async def test_who_is_kicked_while_she_connects_never_sees_what_comes_after(
     stack: Stack, http: httpx.AsyncClient
 ) -> None:
@@ -134,6 +136,7 @@ async def test_who_is_kicked_while_she_connects_never_sees_what_comes_after(
                 assert [f for f in kicked.seen if f["t"] == "event" and f["seq"] >= secret["seq"]] == []
 
 
+@pytest.mark.slow
 async def test_a_client_that_lags_gets_what_it_missed_in_order(stack: Stack, http: httpx.AsyncClient) -> None:
     ann = await Account.register(http)
     room = RoomId((await ann.room())["id"])

@@ -91,6 +91,7 @@ async def test_a_new_room_is_heard_at_once_and_handed_to_its_shards_session(
     await reader.stop()
 
 
+@pytest.mark.slow
 async def test_adding_again_changes_nothing_and_removing_drops_what_was_fetched(
     writer: RoomLogWriter, reader: RoomLogReader, make_rooms: MakeRooms
 ) -> None:
@@ -122,6 +123,7 @@ async def test_a_room_added_again_further_back_is_read_from_there(
 
 
 @pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.slow
 async def test_a_session_that_the_broker_dropped_or_disputes_begins_again(
     kafka: Kafka, writer: RoomLogWriter, reader: RoomLogReader, collect: Collect, make_rooms: MakeRooms, closed: bool
 ) -> None:
@@ -165,6 +167,7 @@ async def test_an_offset_out_of_range_is_told_with_the_bounds(
     assert offsets(found[bad]) == [0]
 
 
+@pytest.mark.slow
 async def test_an_unknown_topic_is_told_after_a_while_and_hurts_no_other(
     reader: RoomLogReader, writer: RoomLogWriter, await_trouble: AwaitTrouble, make_rooms: MakeRooms
 ) -> None:
@@ -192,6 +195,7 @@ async def test_a_topic_that_is_made_while_it_is_awaited_is_read(
     assert offsets((await collect(reader, 1))[topic]) == [0]
 
 
+@pytest.mark.slow
 async def test_a_deleted_topic_is_told_and_hurts_no_other(
     reader: RoomLogReader,
     writer: RoomLogWriter,
@@ -240,6 +244,7 @@ async def test_what_is_not_polled_stops_the_fetching(
     await reader.stop()
 
 
+@pytest.mark.slow
 async def test_batches_larger_than_a_partitions_share_are_read(
     reader: RoomLogReader,
     writer: RoomLogWriter,

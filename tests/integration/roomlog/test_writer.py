@@ -130,6 +130,7 @@ async def test_bounds_refuse_at_once_and_definitely(kafka: Kafka, make_rooms: Ma
     assert refused.value.reason is Reason.STOPPED
 
 
+@pytest.mark.slow
 async def test_a_topic_that_does_not_exist_is_refused_in_time_and_holds_up_no_other(
     kafka: Kafka, make_rooms: MakeRooms
 ) -> None:
@@ -154,6 +155,7 @@ async def test_records_for_a_topic_that_is_still_being_made_wait_for_it(writer: 
     assert [appended.offset for appended in await asyncio.gather(*early)] == list(range(5))
 
 
+@pytest.mark.slow
 async def test_a_topic_that_is_deleted_ends_its_records_without_a_busy_loop(
     kafka: Kafka, topics: Topics, make_rooms: MakeRooms
 ) -> None:

@@ -67,6 +67,7 @@ async def test_a_wrong_password_and_an_unknown_name_look_alike(http: httpx.Async
     assert wrong.content == unknown.content
 
 
+@pytest.mark.slow
 async def test_ten_wrong_passwords_a_minute_are_enough(http: httpx.AsyncClient) -> None:
     account = await Account.register(http)
     body = {"username": account.user["username"], "password": "not this one"}
@@ -77,6 +78,7 @@ async def test_ten_wrong_passwords_a_minute_are_enough(http: httpx.AsyncClient) 
     assert int(limited.headers["retry-after"]) >= 1
 
 
+@pytest.mark.slow
 async def test_wrong_passwords_all_at_once_are_limited_too(http: httpx.AsyncClient) -> None:
     account = await Account.register(http)
     body = {"username": account.user["username"], "password": "not this one"}
@@ -85,6 +87,7 @@ async def test_wrong_passwords_all_at_once_are_limited_too(http: httpx.AsyncClie
     assert (statuses.count(401), statuses.count(429)) == (10, 20)
 
 
+@pytest.mark.slow
 async def test_right_passwords_are_not_counted(http: httpx.AsyncClient) -> None:
     account = await Account.register(http)
     for _ in range(12):

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from kaftalk_protocol import redis_keys
 from kaftalk_rooms.settings import RoomsSettings
 from kaftalk_runtime.redis_client import open_redis
@@ -23,6 +25,7 @@ async def test_a_room_that_is_taken_is_not_taken_again(new_account: NewAccount, 
     await redis.close()
 
 
+@pytest.mark.slow
 async def test_an_empty_pool_costs_time_only_and_fills_again(
     new_account: NewAccount, rooms_settings: RoomsSettings
 ) -> None:

@@ -105,6 +105,7 @@ async def test_a_redis_that_was_restarted_between_two_calls_goes_unnoticed(backe
     await client.close()
 
 
+@pytest.mark.slow
 async def test_a_redis_that_hangs_costs_half_a_second_and_then_nothing(backends: Stack) -> None:
     client = open_redis(backends.redis_url)
     await client.ping()

@@ -1,5 +1,7 @@
 """The shared Kafka and Redis of a test session."""
 
+import pytest
+
 from kaftalk_testing.probes import kafka_answers, redis_answers
 from kaftalk_testing.stack import Stack
 
@@ -18,6 +20,7 @@ async def test_a_killed_backend_runs_again_after_healing(backends: Stack) -> Non
     assert await redis_answers(backends.plan.redis_port)()
 
 
+@pytest.mark.slow
 async def test_a_paused_backend_does_not_answer_until_it_is_resumed(backends: Stack) -> None:
     backends.pause("redis")
     answered = await redis_answers(backends.plan.redis_port)()

@@ -78,6 +78,7 @@ async def test_a_resume_goes_no_further_than_the_head_that_is_asked_for(history:
     assert missed.to == 15
 
 
+@pytest.mark.slow
 async def test_a_head_above_the_view_is_unavailable(history: RoomHistory, talk: RoomTwin) -> None:
     with pytest.raises(HistoryUnavailable):
         await history.missed(talk.placement.room, ANN, (0, 10), 21)
@@ -101,6 +102,7 @@ async def test_positions_that_cannot_be_resumed_are_reset(
         await history.missed(room, ANN, (0, 10))
 
 
+@pytest.mark.slow
 async def test_over_five_thousand_events_are_too_far(
     history: RoomHistory, catch_up: CatchUp, new_room: NewRoom
 ) -> None:
