@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import SessionId, UserId
-from kaftalk_rooms.access_tokens import AccessTokens, DerivedSecrets, WeakKey, read_key
+from kaftalk_rest.access_tokens import TokenVerifier, WeakKey, read_public_key
+from kaftalk_rooms.access_tokens import AccessTokens, DerivedSecrets, read_key
 
 ISSUER = "http://rooms.test"
 KEY = Ed25519PrivateKey.generate()
@@ -34,17 +35,17 @@ def _claims(**changes: Any) -> dict[str, Any]:
 
 
 def _signed(claims: dict[str, Any], key: Any = KEY, algorithm: str = "EdDSA", **headers: Any) -> str:
-    return jwt.encode(claims, key, algorithm=algorithm, headers={"typ": "at+jwt", "kid": TOKENS.kid} | headers)
+    return jwt.encode(claims, key, algorithm=algorithm, headers={"typ": "at+jwt", "kid": TOKENS.verifier.kid} | headers)
 
 
 def _refused(token: str) -> bool:
     with pytest.raises(Refused) as refused:
-        TOKENS.check(token)
+        TOKENS.verifier.verify(token)
     return refused.value.code is Code.UNAUTHENTICATED
 
 
 def test_ones_own_token_names_user_and_session() -> None:
-    assert TOKENS.check(TOKENS.sign(USER, SID, _now_ms())) == (USER, SID)
+    assert TOKENS.verifier.verify(TOKENS.sign(USER, SID, _now_ms())) == (USER, SID)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_an_unsigned_token_is_refused() -> None:
     def part(content: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
-    header = {"alg": "none", "typ": "at+jwt", "kid": TOKENS.kid}
+    header = {"alg": "none", "typ": "at+jwt", "kid": TOKENS.verifier.kid}
     assert _refused(f"{part(header)}.{part(_claims())}.")
 
 
@@ -96,10 +97,22 @@ def test_a_file_without_an_ed25519_key_is_refused(tmp_path: Path) -> None:
     )
     for content in (b"", b"changeme", pem):
         (tmp_path / "key.pem").write_bytes(content)
-        with pytest.raises(WeakKey):
-            read_key(tmp_path / "key.pem")
+        for read in (read_key, read_public_key):
+            with pytest.raises(WeakKey):
+                read(tmp_path / "key.pem")
     with pytest.raises(WeakKey):
         read_key(tmp_path / "missing.pem")
+
+
+def test_who_only_checks_needs_the_public_half(tmp_path: Path) -> None:
+    private = KEY.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for content in (private, public):
+        (tmp_path / "key.pem").write_bytes(content)
+        verifier = TokenVerifier(read_public_key(tmp_path / "key.pem"), ISSUER)
+        assert verifier.verify(TOKENS.sign(USER, SID, _now_ms())) == (USER, SID)
 
 
 def test_derived_secrets_differ_by_purpose_part_and_key() -> None:

@@ -9,15 +9,16 @@ from fastapi import FastAPI
 
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId
+from kaftalk_rest import app
+from kaftalk_rest.problems import refusal_of
 from kaftalk_roomlog.errors import AppendRefused, AppendUnknown, LogUnavailable, Reason
 from kaftalk_rooms import api
-from kaftalk_rooms.problems import refusal_of
 from kaftalk_runtime.redis_client import RedisAway
 from kaftalk_views.errors import ViewUnknown
 
 
-async def _ask(method: str, path: str, app: Any = None, **options: Any) -> httpx.Response:
-    transport = httpx.ASGITransport(app or api.build_api(), raise_app_exceptions=False)
+async def _ask(method: str, path: str, asked: Any = None, **options: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(asked or api.build_api(), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         return await client.request(method, path, **options)
 
@@ -72,24 +73,24 @@ def test_what_goes_wrong_below_is_told_by_what_is_known(error: Exception, code: 
 
 
 async def test_a_mistake_of_ours_tells_nothing() -> None:
-    app: FastAPI = api.build_api()
+    rooms: FastAPI = api.build_api()
 
-    @app.get("/broken")
+    @rooms.get("/broken")
     async def broken() -> None:
         raise RuntimeError("a secret")
 
-    answer = await _ask("GET", "/broken", app)
+    answer = await _ask("GET", "/broken", rooms)
     assert answer.status_code == 500
     assert "secret" not in answer.text
 
 
 async def test_what_takes_too_long_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "REQUEST_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(app, "REQUEST_TIMEOUT_S", 0.01)
 
     async def never(_scope: Any, _receive: Any, _send: Any) -> None:
         await asyncio.Event().wait()
 
-    assert _is_problem(await _ask("GET", "/", api.Deadline(never)), 503, "unavailable")
-    late = await _ask("POST", "/", api.Deadline(never))
+    assert _is_problem(await _ask("GET", "/", app.Deadline(never)), 503, "unavailable")
+    late = await _ask("POST", "/", app.Deadline(never))
     assert _is_problem(late, 503, "unknown_outcome")
     assert late.headers["retry-after"] == "2"

@@ -1,21 +1,11 @@
-"""The REST API as an ASGI app, and its OpenAPI description."""
-
-import asyncio
-from typing import Any
+"""The REST API of accounts, rooms and messages."""
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
-from starlette.datastructures import MutableHeaders
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kaftalk_protocol.errors import Code, Refused
-from kaftalk_rooms import problems, routes_auth, routes_me, routes_members, routes_messages, routes_rooms, routes_users
-from kaftalk_rooms.json_bodies import JsonBodies
-from kaftalk_rooms.problems import FieldProblem, Problem
+from kaftalk_rest.app import build_app
+from kaftalk_rooms import routes_auth, routes_me, routes_members, routes_messages, routes_rooms, routes_users
+from kaftalk_views.errors import ViewError
 
-PREFIX = "/api/v1"
-REQUEST_TIMEOUT_S = 15.0
 ROUTERS: tuple[APIRouter, ...] = (
     routes_auth.router, routes_me.router, routes_users.router, routes_rooms.router, routes_members.router,
     routes_messages.router,
@@ -24,90 +14,4 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 def build_api() -> FastAPI:
     """Build the app without its parts: enough for its OpenAPI description."""
-    app = FastAPI(
-        title="Kaftalk",
-        version="1",
-        openapi_url="/api/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
-    )
-    for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX)
-    problems.install(app, _methods())
-    app.add_middleware(JsonBodies)
-    app.add_middleware(Deadline)
-    app.add_middleware(NoStore)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
-    return app
-
-
-def _methods() -> dict[str, set[str]]:
-    methods: dict[str, set[str]] = {}
-    for router in ROUTERS:
-        for route in router.routes:
-            if isinstance(route, Route):
-                methods.setdefault(PREFIX + route.path, set()).update(route.methods or ())
-    return methods
-
-
-class NoStore:
-    """ASGI wrapper: no cache keeps what the API answers."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add `Cache-Control: no-store` to every answer."""
-
-        async def with_header(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Cache-Control"] = "no-store"
-                headers["X-Content-Type-Options"] = "nosniff"
-            await send(message)
-
-        await self._app(scope, receive, with_header)
-
-
-class Deadline:
-    """ASGI wrapper: nothing hangs. What took too long may have been done."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give up after 15 s, before clients and proxies do."""
-        begun = False
-
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                await self._app(scope, receive, noted)
-        except TimeoutError:
-            if begun or scope["type"] != "http":
-                raise
-            code = Code.UNAVAILABLE if scope["method"] == "GET" else Code.UNKNOWN_OUTCOME
-            await problems.problem_response(Refused(code, "it took too long"))(scope, receive, send)
-
-
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Give the OpenAPI 3.1 description, the same for the same code."""
-    if app.openapi_schema is None:
-        described = get_openapi(
-            title=app.title, version=app.version, openapi_version="3.1.0", routes=app.routes,
-            description="Group chat on Kafka: accounts, rooms, membership and history. Errors are RFC 9457 problems.",
-        )  # fmt: skip
-        schemas = described["components"]["schemas"]
-        for model in (FieldProblem, Problem):
-            schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas[model.__name__].pop("$defs", None)
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        app.openapi_schema = described
-    return app.openapi_schema
+    return build_app(ROUTERS, unavailable=[ViewError])

@@ -3,6 +3,8 @@
 from fastapi import FastAPI
 
 from kaftalk_protocol import topics
+from kaftalk_rest.access_tokens import Bearers
+from kaftalk_rest.rate_limits import RateLimits, per_second
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.tail import TailReader
 from kaftalk_roomlog.topics import Topics, TopicSpec
@@ -20,7 +22,6 @@ from kaftalk_rooms.membership import Membership
 from kaftalk_rooms.messages import Messages, send_limits
 from kaftalk_rooms.parts import Parts
 from kaftalk_rooms.passwords import Passwords
-from kaftalk_rooms.rate_limits import RateLimits, per_second
 from kaftalk_rooms.sessions import Sessions
 from kaftalk_rooms.settings import RoomsSettings
 from kaftalk_rooms.topic_pool import TopicPool
@@ -80,7 +81,8 @@ class RoomsService:
         self._tasks = Tasks()
         self._health = Health({"redis": self._redis.ping, "kafka": self._kafka_answers, "loops": self._loops_run})
         self._api = build_api()
-        self._api.state.parts = self._parts(clock)
+        parts = self._parts(clock)
+        self._api.state.parts, self._api.state.bearers = parts, parts.bearers
         proxies = settings.trusted_proxies
         self.public: Listener | None = Listener(RequestIds(self._api), settings.listen, trusted_proxies=proxies)
         self.internal = Listener(internal_app(self._health), settings.internal_listen)
@@ -159,6 +161,7 @@ class RoomsService:
             settings=settings,
             accounts=self._accounts,
             sessions=Sessions(redis, notices, tokens, derived, clock),
+            bearers=Bearers(redis, tokens.verifier),
             tokens=tokens,
             answers=KeptAnswers(redis),
             limits=limits,

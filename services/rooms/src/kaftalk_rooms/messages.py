@@ -8,11 +8,11 @@ from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, StreamId, UserId, keyed_stream
 from kaftalk_protocol.records import Delete, Edit, Message, Reaction, parse
 from kaftalk_protocol.room_state import Reason
+from kaftalk_rest.rate_limits import Limit, RateLimits
 from kaftalk_roomlog.errors import OutOfRange
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_rooms.changes import Made, RoomChanges, refusal
 from kaftalk_rooms.membership import Membership
-from kaftalk_rooms.rate_limits import Limit, RateLimits
 from kaftalk_rooms.shapes import MessagePatch, NewMessage
 from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.history import RoomHistory, Target

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AfterValidator, BeforeValidator
+from fastapi import Depends, Path, Request
 
 from kaftalk_protocol.client_frames import SEQ_MAX
 from kaftalk_protocol.errors import Code, Refused
-from kaftalk_protocol.ids import RoomId, UserId, is_uuid
-from kaftalk_rooms.access_tokens import AccessTokens, Bearer
+from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_rest.access_tokens import Authenticated, Bearer, Bearers
+from kaftalk_rest.parameters import id_or_404
+from kaftalk_rest.rate_limits import Limit, RateLimits
+from kaftalk_rooms.access_tokens import AccessTokens
 from kaftalk_rooms.account_book import StoredAccount
 from kaftalk_rooms.accounts import Accounts
 from kaftalk_rooms.creation import RoomCreation
@@ -19,7 +20,6 @@ from kaftalk_rooms.gateway_notices import GatewayNotices
 from kaftalk_rooms.kept_answers import KeptAnswers
 from kaftalk_rooms.membership import Membership
 from kaftalk_rooms.messages import Messages
-from kaftalk_rooms.rate_limits import Limit, RateLimits
 from kaftalk_rooms.sessions import Sessions
 from kaftalk_rooms.settings import RoomsSettings
 from kaftalk_runtime.redis_client import RedisError
@@ -35,6 +35,7 @@ class Parts:
     settings: RoomsSettings
     accounts: Accounts
     sessions: Sessions
+    bearers: Bearers
     tokens: AccessTokens
     answers: KeptAnswers
     limits: RateLimits
@@ -59,18 +60,12 @@ def parts_of(request: Request) -> Parts:
 
 Use = Annotated[Parts, Depends(parts_of)]
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="bearer")
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
-
-async def signed_in(parts: Use, credentials: Credentials) -> Bearer:
+async def signed_in(parts: Use, bearer: Authenticated) -> Bearer:
     """Tell who asks.
 
     Raises Refused(unauthenticated).
     """
-    if credentials is None:
-        raise Refused(Code.UNAUTHENTICATED, "an access token is needed")
-    bearer = await parts.sessions.check(credentials.credentials)
     account_of(parts, bearer.user)
     return bearer
 
@@ -89,18 +84,12 @@ def account_of(parts: Parts, user: UserId) -> StoredAccount:
     return account
 
 
-def _id_or_404(text: str) -> str:
-    if not is_uuid(text):
-        raise Refused(Code.NOT_FOUND, "there is nothing at this address")
-    return text
-
-
 def _room(_me: Me, room_id: Annotated[str, Path()]) -> RoomId:
-    return RoomId(_id_or_404(room_id))
+    return RoomId(id_or_404(room_id))
 
 
 def _user(_me: Me, user_id: Annotated[str, Path()]) -> UserId:
-    return UserId(_id_or_404(user_id))
+    return UserId(id_or_404(user_id))
 
 
 def _seq(_me: Me, seq: Annotated[str, Path()]) -> int:
@@ -114,37 +103,9 @@ OfUser = Annotated[UserId, Depends(_user)]
 AtSeq = Annotated[int, Depends(_seq)]
 
 
-def _encodable(text: str) -> str:
-    text.encode()
-    return text
-
-
-def _plain(text: str) -> str:
-    """Take digits alone: an integer could as well be spelt "+5", "5_0" or " 5"."""
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("must be a whole number in decimal digits")
-    return text
-
-
-PlainDigits = BeforeValidator(_plain)
-Text = Annotated[str, Query(max_length=200), AfterValidator(_encodable)]
-PageSize = Annotated[int, Query(ge=1, le=200), PlainDigits]
-Cursor = Annotated[str | None, Query(max_length=500)]
-Key = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[ -~]+$"),
-]
-IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=1_000)]
-
-
 async def shown_room(parts: Parts, room: RoomId, viewer: UserId) -> dict[str, Any]:
     """Give a room as the answer to a change that is made: from here on nothing can be "not done"."""
     try:
         return await parts.listing.room(room, viewer)
     except (RedisError, ViewError) as error:
         raise Refused(Code.UNKNOWN_OUTCOME, "it is stored, but cannot be shown now") from error
-
-
-def client_address(request: Request) -> str:
-    """Give the client's address: the proxy's word for it where the proxy is trusted."""
-    return request.client.host if request.client else "unknown"

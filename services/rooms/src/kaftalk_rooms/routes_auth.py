@@ -6,12 +6,15 @@ from fastapi import APIRouter, Cookie, Header, Request, Response
 
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.tokens import ACCESS_SECONDS
-from kaftalk_rooms.parts import Credentials, Me, Parts, Use, client_address
-from kaftalk_rooms.problems import refusals
+from kaftalk_rest.access_tokens import Credentials
+from kaftalk_rest.parameters import client_address
+from kaftalk_rest.problems import refusals
+from kaftalk_rest.shapes import NO_FIELDS, NoFields
+from kaftalk_rooms.parts import Me, Parts, Use
 from kaftalk_rooms.refresh_tokens import LIFETIME_S as REFRESH_LIFETIME_S
 from kaftalk_rooms.sessions import TICKET_S, Device, Tokens
-from kaftalk_rooms.shapes import NO_FIELDS, JwkSet, NoFields, Registered, Registration, SignedIn, Ticket
 from kaftalk_rooms.shapes import Credentials as SignIn
+from kaftalk_rooms.shapes import JwkSet, Registered, Registration, SignedIn, Ticket
 
 COOKIE = "kt_refresh"
 COOKIE_PATH = "/api/v1/auth"
@@ -67,7 +70,7 @@ async def logout(
     _check_origin(parts, origin)
     if credentials is not None:
         try:
-            bearer = await parts.sessions.check(credentials.credentials)
+            bearer = await parts.bearers.check(credentials.credentials)
         except Refused:
             pass
         else:

@@ -7,16 +7,19 @@ from fastapi import APIRouter, Path, Request, Response
 
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import SessionId
+from kaftalk_rest.etags import check_match, etag_of
+from kaftalk_rest.paging import link_next, part_of
+from kaftalk_rest.parameters import Cursor, IfMatch, PageSize
+from kaftalk_rest.problems import refusals
+from kaftalk_rest.shapes import Listed
 from kaftalk_rooms.account_book import StoredAccount
-from kaftalk_rooms.etags import ACCOUNT_FIELDS, check_match, etag_of
-from kaftalk_rooms.paging import link_next, part_of
-from kaftalk_rooms.parts import Cursor, IfMatch, Me, PageSize, Use, account_of
-from kaftalk_rooms.problems import refusals
+from kaftalk_rooms.parts import Me, Use, account_of
 from kaftalk_rooms.sessions import StoredSession
-from kaftalk_rooms.shapes import Account, AccountPatch, Listed, PasswordChange, Session
+from kaftalk_rooms.shapes import Account, AccountPatch, PasswordChange, Session
 from kaftalk_views.listing import rfc3339
 
 FAR_FUTURE_MS = 10**15
+ACCOUNT_FIELDS = ("username", "display_name", "locale", "active")
 
 router = APIRouter(prefix="/me", tags=["accounts"])
 

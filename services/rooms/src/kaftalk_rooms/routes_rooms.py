@@ -7,17 +7,20 @@ from fastapi import APIRouter, Request, Response
 
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, UserId
-from kaftalk_rooms.etags import ROOM_FIELDS, check_match, etag_of
+from kaftalk_rest.etags import check_match, etag_of
+from kaftalk_rest.paging import decode_cursor, encode_cursor, link_next, part_of
+from kaftalk_rest.parameters import Cursor, IfMatch, Key, PageSize, Text
+from kaftalk_rest.problems import refusals
+from kaftalk_rest.shapes import NO_FIELDS, Listed, NoFields
 from kaftalk_rooms.kept_answers import Place
 from kaftalk_rooms.kept_answers import Request as Asked
-from kaftalk_rooms.paging import decode_cursor, encode_cursor, link_next, part_of
-from kaftalk_rooms.parts import Cursor, IfMatch, InRoom, Key, Me, PageSize, Parts, Text, Use, shown_room
-from kaftalk_rooms.problems import refusals
-from kaftalk_rooms.shapes import NO_FIELDS, Listed, Mute, NewDirectRoom, NewRoom, NoFields, Room, RoomEntry, RoomPatch
+from kaftalk_rooms.parts import InRoom, Me, Parts, Use, shown_room
+from kaftalk_rooms.shapes import Mute, NewDirectRoom, NewRoom, Room, RoomEntry, RoomPatch
 
 router = APIRouter(prefix="/rooms", tags=["rooms"])
 
 FAR_FUTURE_MS = 10**15
+ROOM_FIELDS = ("name", "topic", "history", "members_invite", "archived")
 
 _HIDDEN = (Code.UNAUTHENTICATED, Code.NOT_FOUND)
 _MEMBERS = (*_HIDDEN, Code.NOT_MEMBER)

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import UserId
 from kaftalk_protocol.text import Uuid
+from kaftalk_rest.paging import link_next, part_of
+from kaftalk_rest.parameters import Cursor, PageSize, Text
+from kaftalk_rest.problems import refusals
+from kaftalk_rest.shapes import Listed
 from kaftalk_rooms.account_book import StoredAccount
-from kaftalk_rooms.paging import link_next, part_of
-from kaftalk_rooms.parts import Cursor, Me, OfUser, PageSize, Text, Use
-from kaftalk_rooms.problems import refusals
-from kaftalk_rooms.shapes import Listed, User, Version
+from kaftalk_rooms.parts import Me, OfUser, Use
+from kaftalk_rooms.shapes import User, Version
 from kaftalk_views.listing import folded
 
 router = APIRouter(tags=["users"])

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import SessionId, UserId
+from kaftalk_rest.access_tokens import Bearer
 from kaftalk_rooms import refresh_tokens
-from kaftalk_rooms.access_tokens import AccessTokens, Bearer, DerivedSecrets
+from kaftalk_rooms.access_tokens import AccessTokens, DerivedSecrets
 from kaftalk_rooms.gateway_notices import GatewayNotices
 from kaftalk_rooms.refresh_tokens import RefreshToken, Rotation
 from kaftalk_runtime.clock import Clock
@@ -88,16 +89,6 @@ class Sessions:
         ])  # fmt: skip
         await self._end_oldest(user)
         return self._give_out(user, RefreshToken(sid, 0))
-
-    async def check(self, access_token: str) -> Bearer:
-        """Tell who asks; the session must still be there.
-
-        Raises Refused(unauthenticated), RedisAway.
-        """
-        bearer = self._tokens.check(access_token)
-        if await self._redis.run("HGET", redis_keys.session(bearer.sid), "user") != bearer.user:
-            raise Refused(Code.UNAUTHENTICATED, "the session has ended")
-        return bearer
 
     async def refresh(self, refresh_token: str | None) -> Tokens:
         """Give new tokens for a refresh token; one used too late ends its session (RFC 9700, 4.14.2).

@@ -2,21 +2,20 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from kaftalk_protocol.client_frames import MessageFields, Seq
 from kaftalk_protocol.records import HistoryPolicy, Role
 from kaftalk_protocol.server_frames import Event, Page, Room, RoomEntry, User
 from kaftalk_protocol.text import DisplayName, MessageText, RoomName, RoomTopic, Uuid, nfc
+from kaftalk_rest.shapes import Answer, Asked, Moment
 
 PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 256
 INVITE_LIFE_S = 7 * 24 * 3600
 INVITE_LIFE_S_MAX = 365 * 24 * 3600
-
-T = TypeVar("T")
 
 
 def _username(text: str) -> str:
@@ -37,32 +36,17 @@ def _long_enough(text: str) -> str:
     return text
 
 
-def _text_only(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a time in text (RFC 3339)")
-    return value
-
-
 Username = Annotated[str, AfterValidator(_username), Field(json_schema_extra={"pattern": "^[a-z0-9._-]{3,32}$"})]
 Password = Annotated[str, Field(min_length=1, max_length=4 * PASSWORD_CHARS_MAX), AfterValidator(_nfc_password)]
 NewPassword = Annotated[
     str, StringConstraints(max_length=4 * PASSWORD_CHARS_MAX), AfterValidator(_nfc_password),
     AfterValidator(_long_enough), Field(json_schema_extra={"minLength": 8, "maxLength": 256}),
 ]  # fmt: skip
-Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
 UserIds = Annotated[list[Uuid], Field(max_length=100)]
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NoFields(_Asked):
-    """A request that says all by its address."""
-
-
-class Registration(_Asked):
+class Registration(Asked):
     """A new account."""
 
     username: Username
@@ -71,28 +55,28 @@ class Registration(_Asked):
     locale: Locale | None = None
 
 
-class Credentials(_Asked):
+class Credentials(Asked):
     """Who signs in."""
 
     username: Annotated[str, Field(max_length=200), AfterValidator(nfc)]
     password: Password
 
 
-class AccountPatch(_Asked):
+class AccountPatch(Asked):
     """What of one's account changes (JSON Merge Patch, RFC 7396)."""
 
     display_name: DisplayName | None = None
     locale: Locale | None = None
 
 
-class PasswordChange(_Asked):
+class PasswordChange(Asked):
     """A new password."""
 
     old: Password
     new: NewPassword
 
 
-class NewRoom(_Asked):
+class NewRoom(Asked):
     """A room to be made."""
 
     name: RoomName
@@ -102,13 +86,13 @@ class NewRoom(_Asked):
     member_ids: UserIds = []
 
 
-class NewDirectRoom(_Asked):
+class NewDirectRoom(Asked):
     """With whom."""
 
     user_id: Uuid
 
 
-class RoomPatch(_Asked):
+class RoomPatch(Asked):
     """What of a room changes (JSON Merge Patch); `topic` null takes it away."""
 
     name: RoomName | None = None
@@ -117,37 +101,36 @@ class RoomPatch(_Asked):
     members_invite: Annotated[bool, Field(strict=True)] | None = None
 
 
-class Leaving(_Asked):
+class Leaving(Asked):
     """Who becomes an owner instead."""
 
     successor: Uuid | None = None
 
 
-class NewMembers(_Asked):
+class NewMembers(Asked):
     """Who is added; present members are ignored."""
 
     user_ids: Annotated[UserIds, Field(min_length=1)]
 
 
-class RolePatch(_Asked):
+class RolePatch(Asked):
     """The new role."""
 
     role: Role
 
 
-class NewInvite(_Asked):
+class NewInvite(Asked):
     """How long (seconds) and how often an invite works."""
 
     expires_in: Annotated[int, Field(ge=1, le=INVITE_LIFE_S_MAX, strict=True)] = INVITE_LIFE_S
     max_uses: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
 
 
-NO_FIELDS = NoFields()
 NO_SUCCESSOR = Leaving()
 PLAIN_INVITE = NewInvite()
 
 
-class Mute(_Asked):
+class Mute(Asked):
     """Until when a room does not alert."""
 
     until: Moment | Literal["forever"] | None
@@ -157,28 +140,17 @@ class NewMessage(MessageFields):
     """A message to be sent."""
 
 
-class MessagePatch(_Asked):
+class MessagePatch(Asked):
     """The new text of a message."""
 
     text: Annotated[MessageText, Field(min_length=1)]
     mentions: Annotated[list[Uuid], Field(max_length=50)] = []
 
 
-class ReadTo(_Asked):
+class ReadTo(Asked):
     """Up to where one has read."""
 
     seq: Seq
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Listed(_Answer, Generic[T]):
-    """A part of a list."""
-
-    items: list[T]
-    next_cursor: str | None = None
 
 
 class Account(User):
@@ -188,13 +160,13 @@ class Account(User):
     created_at: str
 
 
-class Registered(_Answer):
+class Registered(Answer):
     """The new account; one is not signed in yet."""
 
     user: User
 
 
-class SignedIn(_Answer):
+class SignedIn(Answer):
     """An access token for ten minutes; the refresh token is in the cookie `kt_refresh`."""
 
     access_token: str
@@ -203,7 +175,7 @@ class SignedIn(_Answer):
     user: User
 
 
-class Session(_Answer):
+class Session(Answer):
     """A place where one is signed in."""
 
     id: str
@@ -214,14 +186,14 @@ class Session(_Answer):
     current: bool
 
 
-class Ticket(_Answer):
+class Ticket(Answer):
     """Opens one WebSocket within `expires_in` seconds."""
 
     ticket: str
     expires_in: int
 
 
-class Member(_Answer):
+class Member(Answer):
     """A member of a room."""
 
     user: User
@@ -230,7 +202,7 @@ class Member(_Answer):
     read_seq: int
 
 
-class Invite(_Answer):
+class Invite(Answer):
     """An invite; `code` and `url` are null if they were made under another signing key."""
 
     code: str | None
@@ -240,14 +212,14 @@ class Invite(_Answer):
     uses: int
 
 
-class InvitePreview(_Answer):
+class InvitePreview(Answer):
     """What one who has an invite sees before joining."""
 
     room: "InvitedRoom"
     expires_at: str | None
 
 
-class InvitedRoom(_Answer):
+class InvitedRoom(Answer):
     """The room behind an invite."""
 
     id: str
@@ -257,20 +229,20 @@ class InvitedRoom(_Answer):
     member_count: int
 
 
-class Stored(_Answer):
+class Stored(Answer):
     """Where a message lies; null only if a repeat is known by its key alone."""
 
     epoch: int | None
     seq: int | None
 
 
-class Readers(_Answer):
+class Readers(Answer):
     """How many others have read up to a message."""
 
     count: int
 
 
-class Version(_Answer):
+class Version(Answer):
     """What runs here."""
 
     version: str
@@ -278,15 +250,15 @@ class Version(_Answer):
     protocol: Literal[1] = 1
 
 
-class JwkSet(_Answer):
+class JwkSet(Answer):
     """The public keys of access tokens (RFC 7517)."""
 
     keys: list[dict[str, Any]]
 
 
 __all__ = [
-    "Account", "AccountPatch", "Credentials", "Event", "Invite", "InvitePreview", "JwkSet", "Leaving", "Listed",
-    "Member", "MessagePatch", "Mute", "NewDirectRoom", "NewInvite", "NewMembers", "NewMessage", "NewRoom", "NoFields",
+    "Account", "AccountPatch", "Credentials", "Event", "Invite", "InvitePreview", "JwkSet", "Leaving",
+    "Member", "MessagePatch", "Mute", "NewDirectRoom", "NewInvite", "NewMembers", "NewMessage", "NewRoom",
     "Page", "PasswordChange", "ReadTo", "Readers", "Registered", "Registration", "RolePatch", "Room", "RoomEntry",
     "RoomPatch", "Session", "SignedIn", "Stored", "Ticket", "User", "Version",
 ]  # fmt: skip

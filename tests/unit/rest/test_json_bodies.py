@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaftalk_rooms.json_bodies import BODY_BYTES_MAX, BadBody, JsonBodies, parse_object
+from kaftalk_rest.json_bodies import BODY_BYTES_MAX, BadBody, JsonBodies, parse_object
 
 
 async def _echo(scope: Any, receive: Any, send: Any) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaftalk_protocol.errors import Refused
-from kaftalk_rooms.paging import decode_cursor, encode_cursor, part_of
+from kaftalk_rest.paging import decode_cursor, encode_cursor, part_of
 
 
 def _order(item: tuple[int, str]) -> tuple[int, str]:

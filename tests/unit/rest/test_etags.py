@@ -3,8 +3,9 @@
 import pytest
 
 from kaftalk_protocol.errors import Code, Refused
-from kaftalk_rooms.etags import ROOM_FIELDS, check_match, etag_of
+from kaftalk_rest.etags import check_match, etag_of
 
+ROOM_FIELDS = ("name", "topic", "history", "members_invite")
 ROOM = {"name": "방", "topic": None, "history": "all", "members_invite": True, "archived": False, "member_count": 3}
 
 

@@ -6,9 +6,6 @@ from typing import Any
 
 from kaftalk_protocol.errors import Code, Refused
 
-ROOM_FIELDS = ("name", "topic", "history", "members_invite", "archived")
-ACCOUNT_FIELDS = ("username", "display_name", "locale", "active")
-
 
 def etag_of(thing: dict[str, Any], fields: tuple[str, ...]) -> str:
     """Give the tag of an object by the fields that a PATCH can change."""

@@ -17,7 +17,6 @@ from kaftalk_roomlog.errors import AppendRefused, AppendUnknown, Reason, RoomLog
 from kaftalk_runtime.kafka import KafkaUnreachable
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.redis_client import RedisAway, RedisRefused
-from kaftalk_views.errors import ViewError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_MS = 2_000
@@ -71,10 +70,13 @@ def refusal_of(error: Exception) -> Refused:
     return Refused(Code.UNAVAILABLE, "try again soon")
 
 
-def install(app: FastAPI, routes: Mapping[str, set[str]]) -> None:
-    """Answer every error as a problem, the framework's own too; `routes` maps paths to their methods."""
+def install(app: FastAPI, routes: Mapping[str, set[str]], unavailable: Iterable[type[Exception]] = ()) -> None:
+    """Answer every error as a problem, the framework's own too; `routes` maps paths to their methods.
+
+    The errors of `unavailable` are a service's own that mean "try again soon".
+    """
     app.state.methods = [(compile_path(path)[0], methods) for path, methods in routes.items()]
-    for kind in (Refused, RoomLogError, KafkaUnreachable, RedisAway, RedisRefused, ViewError):
+    for kind in (Refused, RoomLogError, KafkaUnreachable, RedisAway, RedisRefused, *unavailable):
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kaftalk_protocol.errors import Code, Refused
-from kaftalk_rooms.problems import problem_response
+from kaftalk_rest.problems import problem_response
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_BYTES_READ = 1024 * 1024
