@@ -13,6 +13,7 @@ from kaftalk_runtime.redis_client import Redis
 from kaftalk_testing.busy_logs import busy_logs
 from kaftalk_testing.log_twin import LogTwin, RoomTwin
 from kaftalk_testing.room_logs import ANN, BOB, CYD, LOGS, message
+from kaftalk_views.annotations import delete_note
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.compare_and_set import converge
 from kaftalk_views.projection import fold
@@ -126,6 +127,16 @@ async def test_annotations_may_come_in_any_order_and_twice(
     await redis.many([converge(shuffled)])
 
     assert await dump(redis, room.placement.room) == in_order
+
+
+async def test_of_two_deletions_the_first_holds_in_any_order(redis: Redis, new_room: NewRoom) -> None:
+    room = new_room()
+    key = redis_keys.room_notes(room.placement.room)
+    notes = [delete_note(room.placement.room, seq, 7, Delete(by=BOB, target=1, author=BOB))[0] for seq in (2, 5)]
+    for order in (notes, notes[::-1]):
+        await redis.run("DEL", key)
+        await redis.many([converge(order)])
+        assert '"seq":2' in await redis.run("HGET", key, "1")
 
 
 async def test_nothing_is_kept_of_reactions_to_what_is_deleted(

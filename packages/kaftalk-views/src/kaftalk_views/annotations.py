@@ -1,7 +1,7 @@
 """What is laid over a message: edits, deletion, reactions, the status of its media. Pure.
 
 In Redis a note is JSON `{at, edited?, deleted?, media?}`, `at` being the seq it is of. Notes of one message may be
-written in any order and twice: a deletion stays, else the highest `at` holds.
+written in any order and twice: a deletion stays, the first of them, else the highest `at` holds.
 """
 
 from __future__ import annotations

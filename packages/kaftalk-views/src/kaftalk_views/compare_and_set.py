@@ -3,7 +3,7 @@
 Besides Redis' own, the script knows commands that depend on what is there:
 
     NOTE notes target json at           the newest note holds; a deletion stays
-    REMOVE notes target json reactions index mentions
+    REMOVE notes target json reactions index mentions   the oldest deletion holds
     REACT notes reactions target field ±seq        the newest holds; minus: taken back; nothing on what is deleted
     INDEX index mentions count seq… <seq>:<user>…  the newest 1,100 stay
     REMENTION index mentions target user…          if it is in the index; `*` stays
@@ -37,7 +37,8 @@ function own.NOTE(at)
 end
 function own.REMOVE(at)
   local notes, target, json = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  if not deleted(notes, target) then redis.call('HSET', notes, target, json) end
+  local gone, note = deleted(notes, target)
+  if not gone or cjson.decode(note).at > cjson.decode(json).at then redis.call('HSET', notes, target, json) end
   redis.call('DEL', ARGV[at + 3])
   redis.call('ZREM', ARGV[at + 4], target)
   redis.call('ZREMRANGEBYSCORE', ARGV[at + 5], target, target)
