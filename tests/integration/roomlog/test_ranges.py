@@ -82,6 +82,21 @@ async def test_the_record_at_a_time_is_found(
     assert await ranges.offset_at(topic, times[2] + 1) is None
 
 
+async def test_the_records_at_times_are_found_in_many_logs_at_once(
+    writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms
+) -> None:
+    first, second, empty = await make_rooms(3)
+    times = []
+    for topic in (first, first, second):
+        times.append((await writer.append(topic, b"x")).ts)
+        await asyncio.sleep(0.02)
+    asked = {first: times[1], second: times[2] + 1, empty: times[0]}
+    assert await ranges.offsets_at(asked) == {first: 1, second: None, empty: None}
+    assert await ranges.offsets_at({}) == {}
+    with pytest.raises(UnknownTopic):
+        await ranges.offsets_at(asked | {f"room.{uuid.uuid4()}.0": 0})
+
+
 @pytest.mark.parametrize(("before", "floor"), [(700, 0), (700, 650), (300, 10), (1, 0), (0, 0)])
 async def test_a_walk_back_meets_every_record_once_newest_first(
     writer: RoomLogWriter, ranges: RoomLogRange, make_rooms: MakeRooms, before: int, floor: int

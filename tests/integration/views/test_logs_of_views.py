@@ -105,6 +105,17 @@ async def test_a_log_says_what_it_does_not_hold(log_and_fill: tuple[LogRange, Fi
         await log.end_offsets([absent])
 
 
+async def test_a_log_tells_where_times_begin(log_and_fill: tuple[LogRange, Fill]) -> None:
+    log, fill = log_and_fill
+    topic, absent = f"room.{uuid.uuid4()}.0", f"room.{uuid.uuid4()}.0"
+    await fill(topic, [b"a", b"b"])
+    last = (await log.read(topic, 1, 2))[0]
+    assert await log.offsets_at({topic: 0}) == {topic: 0}
+    assert await log.offsets_at({topic: last.ts + 1}) == {topic: None}
+    with pytest.raises(UnknownTopic):
+        await log.offsets_at({absent: 0})
+
+
 async def test_a_room_on_kafka_is_projected_and_read(
     views: RoomViews, topics: Topics, writer: RoomLogWriter, ranges: RoomLogRange
 ) -> None:

@@ -1,7 +1,7 @@
 """Random access to logs: bounds, ranges, and walks from a place backward or forward."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -127,6 +127,15 @@ class RoomLogRange:
         place = Partition(topic, partition)
         offset = (await self._offsets({place: ts_ms}))[place]
         return None if offset < 0 else offset
+
+    async def offsets_at(self, times_ms: Mapping[str, int]) -> dict[str, int | None]:
+        """Return, for partition 0 of several topics at once, what `offset_at` tells of each and its time.
+
+        Raises:
+            UnknownTopic, LogUnavailable
+        """
+        found = await self._offsets({Partition(topic): ts_ms for topic, ts_ms in times_ms.items()})
+        return {place.topic: None if offset < 0 else offset for place, offset in found.items()}
 
     async def read(
         self, topic: str, start: int, stop: int, *, partition: int = 0, bytes_max: int = 1 << 20

@@ -1,6 +1,6 @@
 """A room's log in memory: passes the same contract tests as the real random access to logs."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from kaftalk_protocol.ids import RoomId
 from kaftalk_protocol.records import AnyRecord, encode
@@ -57,6 +57,17 @@ class LogTwin:
         Raises UnknownTopic.
         """
         return {topic: len(self._records(topic)) for topic in topics}
+
+    async def offsets_at(self, times_ms: Mapping[str, int]) -> dict[str, int | None]:
+        """Return each topic's first offset that is not older than its time; None if all are.
+
+        Raises UnknownTopic.
+        """
+        return {topic: self._offset_at(topic, ts_ms) for topic, ts_ms in times_ms.items()}
+
+    def _offset_at(self, topic: str, ts_ms: int) -> int | None:
+        retained = self._records(topic)[self._starts.get(topic, 0) :]
+        return next((record.offset for record in retained if record.ts >= ts_ms), None)
 
     def _records(self, topic: str) -> list[LogRecord]:
         if topic not in self._topics:

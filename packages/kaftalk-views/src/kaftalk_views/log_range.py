@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Protocol
 
 from kaftalk_protocol.topics import Placement
@@ -22,6 +22,9 @@ class LogRange(Protocol):
 
     async def end_offsets(self, topics: Collection[str]) -> dict[str, int]:
         """Return the end offsets of several topics. Raises ReadError."""
+
+    async def offsets_at(self, times_ms: Mapping[str, int]) -> dict[str, int | None]:
+        """Return each topic's first offset that is not older than its time; None if all are. Raises ReadError."""
 
 
 async def chunks(
