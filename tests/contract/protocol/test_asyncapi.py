@@ -17,7 +17,7 @@ PUBLISHED = Path(__file__).parents[3] / "docs" / "asyncapi.json"
 DOCUMENT = document()
 SERVER_TAGS = {
     "welcome", "event", "resumed", "reset", "ack", "error", "page", "room", "typing", "presence", "read", "user",
-    "quiet", "held", "pong", "drain",
+    "quiet", "held", "alert", "release", "pong", "drain",
 }  # fmt: skip
 CLIENT_TAGS = {
     "hello", "resume", "send", "edit", "delete", "react", "history", "read", "typing", "focus", "active", "watch",

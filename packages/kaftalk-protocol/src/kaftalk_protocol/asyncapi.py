@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from kaftalk_protocol import client_frames, items, records, server_frames
 from kaftalk_protocol.errors import CloseCode, Code
+from kaftalk_protocol.quiet_records import Digest, DigestRoom
 
 _SCHEMAS = "#/components/schemas/"
 _CLIENT = "Client"
@@ -51,7 +52,7 @@ def schemas() -> dict[str, Any]:
         **_schemas([items.MessageItem, items.DeletedItem], ""),
     }
     stored = [f"{_RECORD}{model.__name__}" for model in _frames(records.Record)]
-    for name in stored:
+    for name in (*stored, Digest.__name__, DigestRoom.__name__):
         found[name].setdefault("additionalProperties", False)
     shown = [*stored, items.MessageItem.__name__, items.DeletedItem.__name__]
     found["Shown"] = {

@@ -139,6 +139,34 @@ def connections(user: UserId) -> str:
     return f"connections:{user}"
 
 
+# --- quiet hours: written by dnd-batch, but for the counters ---
+
+
+def quiet(user: UserId) -> str:
+    """String: JSON of `quiet_state.QuietState`; missing means no quiet hours, if `VIEW_QUIET` is of the generation."""
+    return f"quiet:{user}"
+
+
+VIEW_QUIET = "view:quiet"
+"""String: the generation for which all states are written; until then a user who is missing proves nothing."""
+
+DND_BATCHES = "dnd-batches"
+"""Sorted set `<instance>|<internal url>` by the ms of its last heartbeat."""
+
+DND_OWNERS = "dnd-owners"
+"""Hash: shard → `<instance>|<internal url>|<fence>` (rewritten every 2 s; a hint, the log decides)."""
+
+
+def user_lost(user: UserId) -> str:
+    """Sorted set of JSON [room, reason, name] by the ts at which the room was lost; the newest 100."""
+    return f"user:{user}:lost"
+
+
+def urgent(recipient: UserId, sender: UserId, day: str) -> str:
+    """String with expiry: how many urgent messages a sender sent to a recipient on `day` (UTC, YYYY-MM-DD)."""
+    return f"urgent:{recipient}:{sender}:{day}"
+
+
 # --- accounts ---
 
 

@@ -10,6 +10,7 @@ import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from kaftalk_protocol.ids import RoomId, SessionId, StreamId, UserId
+from kaftalk_protocol.quiet_records import Digest, PierceReason, Window
 from kaftalk_protocol.records import HistoryPolicy, Role, RoomKind
 
 SERVER_FRAME_BYTES_MAX = 1024 * 1024
@@ -252,6 +253,41 @@ class Held(_Frame):
     total: int
 
 
+class Alert(_Frame):
+    """A message sounds in spite of a hold; it stays held."""
+
+    t: Literal["alert"] = "alert"
+    room: RoomId
+    seq: int
+    by: UserId
+    reason: PierceReason
+
+
+class ReleasedRoom(_Closed):
+    """What was held of a room: the items in `(from, to]`, as of `to`; older ones come by `history before`."""
+
+    room: RoomId
+    epoch: int
+    from_: int = Field(alias="from")
+    to: int
+    items: list[Event]
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Release(_Frame):
+    """A part of what was held, at the end of a hold; `digest` is in part 1."""
+
+    t: Literal["release"] = "release"
+    release_id: str
+    part: int
+    of: int
+    window: Window
+    late_by_s: int | None = None
+    digest: Digest | None = None
+    rooms: list[ReleasedRoom]
+
+
 class Pong(_Frame):
     """The answer to `ping`."""
 
@@ -269,7 +305,7 @@ class Drain(_Frame):
 
 ServerFrame = Annotated[
     Welcome | EventFrame | Resumed | Reset | Ack | Error | PageFrame | RoomFrame | Typing | Presence | Read | UserFrame
-    | Quiet | Held | Pong | Drain,
+    | Quiet | Held | Alert | Release | Pong | Drain,
     Field(discriminator="t"),
 ]  # fmt: skip
 FRAME: TypeAdapter[Any] = TypeAdapter(ServerFrame)
@@ -283,8 +319,8 @@ def event_frame(room: RoomId, epoch: int, seq: int, prev: int | None, ts: int, r
 
 
 __all__ = [
-    "FRAME", "SERVER_FRAME_BYTES_MAX", "Ack", "Drain", "Error", "Event", "EventFrame", "Held", "HeldCount", "Limits",
-    "Me", "Page", "PageFrame", "Pong", "Presence", "Quiet", "Read", "RemovedRoom", "Reset", "Resumed", "Room",
-    "RoomEntry", "RoomFrame", "ServerFrame", "SessionId", "StreamId", "Typing", "User", "UserFrame", "Welcome",
-    "event_frame",
+    "FRAME", "SERVER_FRAME_BYTES_MAX", "Ack", "Alert", "Drain", "Error", "Event", "EventFrame", "Held", "HeldCount",
+    "Limits", "Me", "Page", "PageFrame", "Pong", "Presence", "Quiet", "Read", "Release", "ReleasedRoom", "RemovedRoom",
+    "Reset", "Resumed", "Room", "RoomEntry", "RoomFrame", "ServerFrame", "SessionId", "StreamId", "Typing", "User",
+    "UserFrame", "Welcome", "event_frame",
 ]  # fmt: skip
