@@ -147,6 +147,9 @@ def quiet(user: UserId) -> str:
     return f"quiet:{user}"
 
 
+QUIET_ORG = "quiet:org"
+"""String: JSON {urgent_allowed}, for senders to people without quiet hours; missing means the default, allowed."""
+
 VIEW_QUIET = "view:quiet"
 """String: the generation for which all states are written; until then a user who is missing proves nothing."""
 
@@ -163,7 +166,7 @@ def user_lost(user: UserId) -> str:
 
 
 def urgent(recipient: UserId, sender: UserId, day: str) -> str:
-    """String with expiry: how many urgent messages a sender sent to a recipient on `day` (UTC, YYYY-MM-DD)."""
+    """Set `<room> <message id>` with expiry: the sender's messages that pierced on `day` (UTC, YYYY-MM-DD)."""
     return f"urgent:{recipient}:{sender}:{day}"
 
 
