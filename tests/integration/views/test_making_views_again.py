@@ -45,6 +45,8 @@ async def dump(redis: Redis, room: RoomId, *, but: tuple[str, ...] = ()) -> dict
                 found[key] = await redis.run("ZRANGE", key, 0, -1, "WITHSCORES")
     users = await redis.run("KEYS", "user:*:rooms")
     found["members' rooms"] = {user for user in users if await redis.run("SISMEMBER", user, room)}
+    lost = {key: await redis.run("HGET", key, room) for key in await redis.run("KEYS", "user:*:lost")}
+    found["lost"] = {key: text for key, text in lost.items() if text}
     found["directory"] = await redis.run("HGET", redis_keys.DIRECTORY, room)
     return {key: value for key, value in found.items() if key not in but}
 

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaftalk_protocol import redis_keys
-from kaftalk_protocol.records import AnyRecord, Delete, Join, Kick, Message, Reaction, Room
+from kaftalk_protocol.ids import RoomId
+from kaftalk_protocol.records import AnyRecord, Delete, Join, Kick, Leave, Message, Reaction, Room
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_runtime.redis_client import Redis
 from kaftalk_testing.busy_logs import busy_logs
@@ -16,6 +17,7 @@ from kaftalk_testing.room_logs import ANN, BOB, CYD, LOGS, message
 from kaftalk_views.annotations import delete_note
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.compare_and_set import converge
+from kaftalk_views.lost_rooms import Lost, lose
 from kaftalk_views.projection import fold
 from kaftalk_views.room_views import RoomViews
 
@@ -41,6 +43,8 @@ async def dump(redis: Redis, room: str) -> dict[str, object]:
                 found[key] = await redis.run("ZRANGE", key, 0, -1, "WITHSCORES")
     users = await redis.run("KEYS", "user:*:rooms")
     found["members' rooms"] = {user for user in users if await redis.run("SISMEMBER", user, room)}
+    lost = {key: await redis.run("HGET", key, room) for key in await redis.run("KEYS", "user:*:lost")}
+    found["lost"] = {key: text for key, text in lost.items() if text}
     found["directory"] = await redis.run("HGET", redis_keys.DIRECTORY, room)
     return found
 
@@ -208,3 +212,34 @@ async def test_the_index_keeps_the_newest_messages(redis: Redis, catch_up: Catch
     assert await redis.run("ZCARD", redis_keys.room_index(room.placement.room)) == 1_100
     assert await redis.run("ZCARD", redis_keys.room_mentions(room.placement.room)) == 1_100
     assert (await redis.run("ZRANGE", redis_keys.room_index(room.placement.room), 0, 0))[0] == "101"
+
+
+async def test_what_one_lost_is_told_until_one_is_back(catch_up: CatchUp, views: RoomViews, new_room: NewRoom) -> None:
+    kicked, left, deleted, regained = rooms = [new_room() for _ in range(4)]
+    ends: list[list[AnyRecord]] = [
+        [Kick(user=BOB, by=ANN)],
+        [Leave(user=BOB)],
+        [Room(by=ANN, deleted=True)],
+        [Kick(user=BOB, by=ANN), Join(user=BOB, by=BOB)],
+    ]
+    for room, end in zip(rooms, ends, strict=True):
+        await catch_up.project_to(room.placement, room.add(OPENING, *end))
+
+    lost = (await views.lost_by([ANN, BOB], 0))[BOB]
+    assert [(one.room, one.seq, one.ts, one.reason, one.name) for one in lost] == [
+        (kicked.placement.room, 1, kicked.now_ms, "kicked", "tea"),
+        (deleted.placement.room, 1, deleted.now_ms, "deleted", "tea"),
+    ]
+    found = await views.lost_by([ANN, BOB], deleted.now_ms)
+    assert {user: [one.room for one in lost] for user, lost in found.items()} == {
+        ANN: [deleted.placement.room], BOB: [deleted.placement.room]
+    }  # fmt: skip
+    assert {left.placement.room, regained.placement.room}.isdisjoint(one.room for one in lost)
+
+
+async def test_the_newest_hundred_losses_are_kept(redis: Redis, views: RoomViews) -> None:
+    losses = [Lost(RoomId(f"room-{n}"), 1, n, "kicked", None) for n in range(130)]
+    for order in (losses, losses[::-1]):
+        await redis.run("DEL", redis_keys.user_lost(BOB))
+        await redis.many([converge([lose(BOB, lost) for lost in order])])
+        assert (await views.lost_by([BOB], 0))[BOB] == losses[30:]

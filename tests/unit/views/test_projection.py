@@ -5,6 +5,7 @@ import orjson
 from kaftalk_protocol.deliveries import DELETION, EDIT, MEMBERSHIP
 from kaftalk_protocol.ids import RoomId
 from kaftalk_protocol.records import AnyRecord, Delete, Edit, Join, Kick, Leave, Message, RoleChange, Room, encode
+from kaftalk_protocol.redis_keys import user_lost
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.records import LogRecord
@@ -46,6 +47,16 @@ def test_joins_and_removals_are_told_with_their_place() -> None:
     assert [(moved.user, moved.seq, moved.reason) for moved in projection.removed] == [
         (BOB, 2, "left"), (CYD, 3, "kicked"), (ANN, 4, "deleted")
     ]  # fmt: skip
+
+
+def test_who_is_put_out_has_it_noted_until_she_is_back() -> None:
+    add = Join(user=CYD, by=ANN, how="add")
+    projection = folded(OPENING, add, Leave(user=BOB), Kick(user=CYD, by=ANN), add, Room(by=ANN, deleted=True))
+    kicked, deleted = (command for command in projection.commands if command[:2] == ("LOST", user_lost(CYD)))
+    assert kicked == ("LOST", user_lost(CYD), ROOM, "3", str(START_MS + 3), '["kicked","tea"]')
+    assert deleted == ("LOST", user_lost(CYD), ROOM, "5", str(START_MS + 5), '["deleted","tea"]')
+    assert ("REGAINED", user_lost(CYD), ROOM, "4") in projection.commands
+    assert not [command for command in projection.commands if command[:2] == ("LOST", user_lost(BOB))]
 
 
 def test_what_was_applied_already_is_skipped() -> None:

@@ -161,7 +161,7 @@ DND_OWNERS = "dnd-owners"
 
 
 def user_lost(user: UserId) -> str:
-    """Sorted set of JSON [room, reason, name] by the ts at which the room was lost; the newest 100."""
+    """Hash: room → `<seq> <ts> [reason, name]` of its loss by a kick or deletion; the newest 100 (a view of the logs)."""
     return f"user:{user}:lost"
 
 

@@ -8,6 +8,8 @@ Besides Redis' own, the script knows commands that depend on what is there:
     INDEX index mentions count seq… <seq>:<user>…  the newest 1,100 stay
     REMENTION index mentions target user…          if it is in the index; `*` stays
     CURSOR cursors user seq dirty "<room> <user>"  never falls
+    LOST lost room seq ts json                     the newest loss of a room holds; the newest 100 rooms stay
+    REGAINED lost room seq                         takes away a loss that was before
     REPLACE key by                                 `by` takes the place of `key`, which goes if there is no `by`
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kaftalk_runtime.redis_client import Script, ScriptCall
+from kaftalk_views.lost_rooms import LOST_MAX
 from kaftalk_views.view_fields import Command
 
 INDEX_MAX = 1_100
@@ -73,6 +76,27 @@ function own.CURSOR(at)
   redis.call('HSET', cursors, user, seq)
   redis.call('SADD', ARGV[at + 3], ARGV[at + 4])
 end
+local function loss(text)
+  local seq, ts = string.match(text, '^(%d+) (%d+) ')
+  return tonumber(seq), tonumber(ts)
+end
+function own.LOST(at)
+  local lost, room, seq, ts, json = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local before = redis.call('HGET', lost, room)
+  if before and loss(before) >= tonumber(seq) then return end
+  redis.call('HSET', lost, room, seq .. ' ' .. ts .. ' ' .. json)
+  if redis.call('HLEN', lost) <= LOST_MAX then return end
+  local all, oldest, oldest_ts = redis.call('HGETALL', lost), '', math.huge
+  for i = 1, #all, 2 do
+    local _, lost_ts = loss(all[i + 1])
+    if lost_ts < oldest_ts or (lost_ts == oldest_ts and all[i] < oldest) then oldest, oldest_ts = all[i], lost_ts end
+  end
+  redis.call('HDEL', lost, oldest)
+end
+function own.REGAINED(at)
+  local before = redis.call('HGET', ARGV[at], ARGV[at + 1])
+  if before and loss(before) < tonumber(ARGV[at + 2]) then redis.call('HDEL', ARGV[at], ARGV[at + 1]) end
+end
 function own.REPLACE(at)
   local key, by = ARGV[at], ARGV[at + 1]
   redis.call('DEL', key)
@@ -89,7 +113,7 @@ local function run(at)
     at = last + 1
   end
 end
-""".replace("INDEX_MAX", str(INDEX_MAX))
+""".replace("INDEX_MAX", str(INDEX_MAX)).replace("LOST_MAX", str(LOST_MAX))
 
 _COMPARE_AND_SET = Script(
     _COMMANDS

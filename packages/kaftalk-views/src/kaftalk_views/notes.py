@@ -1,4 +1,7 @@
-"""Make a room's annotations again from its log, when Redis lost them: one at a time, at the first need."""
+"""Make a room's annotations again from its log, when Redis lost them: one at a time, at the first need.
+
+Along with them comes what a state does not say: who lost the room.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ CONCURRENT = 8
 POLL_S = 0.05
 
 _KINDS = frozenset({"HSET", "NOTE", "REMOVE", "REACT", "INDEX", "REMENTION"})
+_LOSSES = frozenset({"LOST", "REGAINED"})
 
 _log = get_logger(__name__)
 
@@ -150,7 +154,7 @@ class _Making:
             self._last = ["last_item", projection.last_item, "activity_ms", str(projection.activity_ms)]
 
     def _is_note(self, command: Command) -> bool:
-        return command[0] in _KINDS and command[1] in self._keys
+        return command[0] in _LOSSES or (command[0] in _KINDS and command[1] in self._keys)
 
     def _aside(self, command: Command) -> Command:
         return tuple(self._scratch.get(part, part) for part in command)

@@ -34,6 +34,7 @@ from kaftalk_protocol.server_frames import event_frame
 from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.records import LogRecord
 from kaftalk_views.annotations import delete_note, edit_note, media_note
+from kaftalk_views.lost_rooms import Lost, lose, regain
 from kaftalk_views.view_fields import Command, Touched, clear, write_state
 
 MISSING = ""
@@ -176,9 +177,9 @@ class _Batch:
         if isinstance(record, Message):
             self._message(seq, record)
         elif isinstance(record, _ABOUT_ONE):
-            self._about_one(seq, record, was_member)
+            self._about_one(shown, record, was_member)
         elif before is not None:
-            self._room(seq, before)
+            self._room(shown, before)
         else:
             self._annotate(seq, stored, record)
 
@@ -227,7 +228,7 @@ class _Batch:
         self._touched.streams.add((record.by, record.stream))
         self._cursors[record.by] = seq
 
-    def _about_one(self, seq: int, record: Join | Leave | Kick | Ban | RoleChange, was_member: bool) -> None:
+    def _about_one(self, shown: Shown, record: Join | Leave | Kick | Ban | RoleChange, was_member: bool) -> None:
         user, is_member = record.user, record.user in self.state.members
         self._touched.members.add(user)
         self._touched.bans.add(user)
@@ -236,28 +237,32 @@ class _Batch:
         if isinstance(record, Join) and record.invite:
             self._touched.invites.add(record.invite)
         if is_member and not was_member:
-            self._enter(user, seq)
+            self._enter(user, shown.seq)
         elif was_member and not is_member:
-            self._exit(Moved(user, seq, "left" if isinstance(record, Leave) else "kicked"))
+            self._exit(Moved(user, shown.seq, "left" if isinstance(record, Leave) else "kicked"), shown.ts)
 
-    def _room(self, seq: int, before: set[UserId]) -> None:
+    def _room(self, shown: Shown, before: set[UserId]) -> None:
         self._touched.meta = True
         if self.state.deleted:
             self._touched.everything(self.state)
         after = self.state.members.keys()
         self._touched.members.update(before ^ after)
         for user in sorted(after - before):
-            self._enter(user, seq)
+            self._enter(user, shown.seq)
         for user in sorted(before - after):
-            self._exit(Moved(user, seq, "deleted"))
+            self._exit(Moved(user, shown.seq, "deleted"), shown.ts)
 
     def _enter(self, user: UserId, seq: int) -> None:
         self.out.joined.append(Moved(user, seq, "joined"))
         self.out.commands.append(("SADD", redis_keys.user_rooms(user), self.state.room))
+        self.out.commands.append(regain(user, self.state.room, seq))
         self._cursors[user] = seq
 
-    def _exit(self, moved: Moved) -> None:
+    def _exit(self, moved: Moved, ts: int) -> None:
         room, user = self.state.room, moved.user
+        match moved.reason:
+            case "kicked" | "deleted" as reason:
+                self.out.commands.append(lose(user, Lost(room, moved.seq, ts, reason, self.state.name)))
         self.out.removed.append(moved)
         self._cursors.pop(user, None)
         self.out.commands += (

@@ -20,6 +20,7 @@ from kaftalk_runtime.redis_client import Redis, RedisRefused
 from kaftalk_views import generation
 from kaftalk_views.compare_and_set import DONE, compare_and_set
 from kaftalk_views.errors import ViewsLost, ViewUnknown
+from kaftalk_views.lost_rooms import Lost, lost_read, lost_since
 from kaftalk_views.projection import Projection
 from kaftalk_views.view_fields import Command, invite_of, member_of, read_state, state_reads, stream_field
 
@@ -220,6 +221,15 @@ class RoomViews:
         asked = list(users)
         replies = await self.complete([("SMEMBERS", redis_keys.user_rooms(user)) for user in asked])
         return dict(zip(asked, replies, strict=True))
+
+    async def lost_by(self, users: Iterable[UserId], since_ms: int) -> dict[UserId, list[Lost]]:
+        """Tell which rooms users lost since a time, and did not leave; of each the newest 100.
+
+        Raises ViewsLost while some may be missing.
+        """
+        asked = list(users)
+        replies = await self.complete([lost_read(user) for user in asked])
+        return {user: lost_since(reply, since_ms) for user, reply in zip(asked, replies, strict=True)}
 
     async def complete(self, reads: Sequence[Command]) -> list[Any]:
         """Read what owners of different shards write together (users' rooms, the directory).
