@@ -44,6 +44,7 @@ from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.notes import Notes
+from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.placements import Placements
 from kaftalk_views.room_views import RoomViews
 from kaftalk_views.users import Users
@@ -109,6 +110,7 @@ class App:
             placements=self._placements,
             streams=StreamReads(self._views, self._ranges, self._placements, self._rooms),
             limits=self._limits,
+            urgent=UrgentSends(redis, now_ms),
             verdicts=self._verdicts,
         )
 

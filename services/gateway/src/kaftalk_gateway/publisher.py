@@ -44,6 +44,13 @@ class LogWriter(Protocol):
         """Append; `on_result` is called once. Raises AppendRefused."""
 
 
+class UrgentCheck(Protocol):
+    """Judges urgent messages before they are stored."""
+
+    async def check(self, room: RoomId, message: records.Message) -> None:
+        """Let it go or refuse it. Raises Refused, RedisError, ViewUnavailable."""
+
+
 class Sending:
     """One stream's sends in one room: its lane, what waits for a check, and who is to be answered."""
 
@@ -97,6 +104,7 @@ class Publisher:
         placements: Placements,
         streams: StreamReads,
         limits: SharedLimits,
+        urgent: UrgentCheck,
         verdicts: Verdicts,
     ) -> None:
         self._hub = hub
@@ -104,6 +112,7 @@ class Publisher:
         self._placements = placements
         self._streams = streams
         self._limits = limits
+        self._urgent = urgent
         self._verdicts = verdicts
         self._lanes: dict[LaneKey, Sending] = {}
 
@@ -174,7 +183,7 @@ class Publisher:
             self._refuse(sending, *sending.queue.popleft(), refused)
 
     def _flush(self, sending: Sending, feed: Feed) -> None:
-        while sending.queue:
+        while sending.queue and sending.checking is None:
             connection, frame = sending.queue.popleft()
             if not connection.is_open and frame.n not in sending.asked:
                 # Nobody waits for it; the client sends it again where it is.
@@ -185,6 +194,8 @@ class Publisher:
 
     def _offer(self, sending: Sending, feed: Feed, connection: Connection, frame: Send) -> None:
         match sending.lane.offer(frame.n):
+            case Offer.WRITE if frame.notify == "urgent":
+                sending.checking = asyncio.create_task(self._write_urgent(sending, feed, connection, frame))
             case Offer.WRITE:
                 self._write(sending, feed, connection, frame)
             case Offer.AWAIT:
@@ -200,6 +211,26 @@ class Publisher:
             case Offer.OUT_OF_TURN:
                 self._refuse(sending, connection, frame, sending.last_refusal)
 
+    async def _write_urgent(self, sending: Sending, feed: Feed, connection: Connection, frame: Send) -> None:
+        """Write a message if it may be urgent; what comes after it waits here, and what was spent is spent for good."""
+        user, stream, room = sending.key
+        refused: Refused | None = None
+        try:
+            async with asyncio.timeout(5):
+                await self._urgent.check(room, message_of(frame, user, stream))
+        except Refused as error:
+            refused = error
+        except (RedisError, ViewUnavailable, TimeoutError):
+            refused = Refused(Code.UNAVAILABLE, "quiet hours cannot be looked up now", retry_after_ms=_RETRY_MS)
+        finally:
+            sending.checking = None
+        if refused is None:
+            self._write(sending, feed, connection, frame)
+        else:
+            self._refuse(sending, connection, frame, refused, spent=refused.code is Code.RATE_LIMITED)
+        self._flush(sending, feed)
+        self._drop_idle(sending)
+
     def _find(self, feed: Feed, sending: Sending, n: int) -> tuple[int, int] | None:
         user, stream, _ = sending.key
         seq = feed.message_seq(user, f"{stream}:{n}")
@@ -213,7 +244,7 @@ class Publisher:
             self._allow(feed, frame, user, now)
             if placement is None:
                 raise Refused(Code.UNAVAILABLE, "the room is not reachable now", retry_after_ms=_RETRY_MS)
-            value = record_of(frame, user, stream)
+            value = records.encode(message_of(frame, user, stream))
             if len(value) > RECORD_BYTES_MAX:
                 raise Refused(Code.TOO_LARGE, f"a record is over {RECORD_BYTES_MAX} bytes")
             on_result = partial(self._result, sending, frame.n, placement, now)
@@ -236,9 +267,11 @@ class Publisher:
         if wait_ms:
             raise Refused(Code.RATE_LIMITED, "too many messages", retry_after_ms=wait_ms)
 
-    def _refuse(self, sending: Sending, connection: Connection, frame: Send, refused: Refused) -> None:
-        """Answer an error; one that may pass keeps the message's turn."""
-        if refused.retry_after_ms is None:
+    def _refuse(
+        self, sending: Sending, connection: Connection, frame: Send, refused: Refused, *, spent: bool = False
+    ) -> None:
+        """Answer an error; one that may pass keeps the message's turn, but not for hours (`spent`)."""
+        if spent or refused.retry_after_ms is None:
             sending.lane.given_up(frame.n)
         else:
             sending.lane.refused(frame.n)
@@ -310,9 +343,9 @@ class Publisher:
             self._lanes.pop(sending.key, None)
 
 
-def record_of(frame: Send, user: UserId, stream: StreamId) -> bytes:
-    """Write the record of a `send`."""
-    message = records.Message(
+def message_of(frame: Send, user: UserId, stream: StreamId) -> records.Message:
+    """Make the record of a `send`."""
+    return records.Message(
         id=f"{stream}:{frame.n}",
         by=user,
         text=frame.text,
@@ -322,7 +355,6 @@ def record_of(frame: Send, user: UserId, stream: StreamId) -> bytes:
         notify=frame.notify,
         ext=frame.ext,
     )
-    return records.encode(message)
 
 
 def ack(frame_id: str, room: RoomId, place: tuple[int, int] | None, *, dup: bool = False) -> bytes:

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from kaftalk_protocol import topics
+from kaftalk_protocol.quiet_records import RECORD_BYTES_MAX as QUIET_BYTES_MAX
 from kaftalk_rest.access_tokens import Bearers
 from kaftalk_rest.rate_limits import RateLimits, per_second
 from kaftalk_roomlog.ranges import RoomLogRange
@@ -19,7 +20,7 @@ from kaftalk_rooms.gateway_notices import GatewayNotices
 from kaftalk_rooms.invite_codes import InviteCodes
 from kaftalk_rooms.kept_answers import KeptAnswers
 from kaftalk_rooms.membership import Membership
-from kaftalk_rooms.messages import Messages, send_limits
+from kaftalk_rooms.messages import Messages, SendRules
 from kaftalk_rooms.parts import Parts
 from kaftalk_rooms.passwords import Passwords
 from kaftalk_rooms.sessions import Sessions
@@ -37,6 +38,7 @@ from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.notes import Notes
+from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.placements import Placements
 from kaftalk_views.room_views import RoomViews
 from kaftalk_views.users import Users
@@ -53,6 +55,7 @@ def system_topics(shards: int) -> list[TopicSpec]:
         TopicSpec(topics.ROOMS, partitions=shards, compacted=True),
         TopicSpec(topics.SNAPSHOTS, partitions=shards, compacted=True, record_bytes_max=SNAPSHOT_BYTES_MAX),
         TopicSpec(topics.CURSORS, partitions=shards, compacted=True),
+        TopicSpec(topics.QUIET_HOURS, partitions=shards, compacted=True, record_bytes_max=QUIET_BYTES_MAX),
     ]
 
 
@@ -156,7 +159,10 @@ class RoomsService:
         )  # fmt: skip
         history = RoomHistory(views, self._log, self._notes)
         per_s = (settings.limit_user_sends_per_s, settings.limit_room_sends_per_s)
-        limit = send_limits(limits, per_second("user-sends", per_s[0]), per_second("room-sends", per_s[1]))
+        sends = SendRules(
+            limits, per_second("user-sends", per_s[0]), per_second("room-sends", per_s[1]),
+            UrgentSends(redis, clock.now_ms),
+        )  # fmt: skip
         return Parts(
             settings=settings,
             accounts=self._accounts,
@@ -167,7 +173,7 @@ class RoomsService:
             limits=limits,
             creation=RoomCreation(self._pool, self._writer, self._log, self._placements, views, catch_up),
             membership=membership,
-            messages=Messages(membership, changes, views, history, cursors, self._log, limit),
+            messages=Messages(membership, changes, views, history, cursors, self._log, sends),
             listing=RoomListing(views, Users(redis), self._notes),
             cursors=cursors,
             notices=notices,

@@ -1,7 +1,7 @@
 """Messages over REST: the same records, checks and answers as over the WebSocket."""
 
 import uuid
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from kaftalk_protocol.errors import Code, Refused
@@ -16,6 +16,7 @@ from kaftalk_rooms.membership import Membership
 from kaftalk_rooms.shapes import MessagePatch, NewMessage
 from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.history import RoomHistory, Target
+from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.room_views import Access, RoomViews
 
 REACTION_KINDS_MAX = 20
@@ -27,7 +28,7 @@ class Messages:
 
     def __init__(
         self, membership: Membership, changes: RoomChanges, views: RoomViews, history: RoomHistory,
-        cursors: ReadCursors, log: RoomLogRange, limit: Callable[[RoomId, UserId], Awaitable[None]],
+        cursors: ReadCursors, log: RoomLogRange, sends: "SendRules",
     ) -> None:  # fmt: skip
         self._membership = membership
         self._changes = changes
@@ -35,12 +36,12 @@ class Messages:
         self._history = history
         self._cursors = cursors
         self._log = log
-        self._limit = limit
+        self._sends = sends
 
     async def send(self, room: RoomId, by: UserId, asked: NewMessage, key: str | None) -> Made:
         """Send a message; with a key a repeat gives the place of the first, for as long as the room knows the key."""
         access = await self._membership.require_member(room, by)
-        await self._limit(room, by)
+        await self._sends.count(room, by)
         if access.facts.archived:
             raise refusal(Reason.ARCHIVED)
         _check(asked, access)
@@ -49,6 +50,7 @@ class Messages:
             id=f"{stream}:1", by=by, text=asked.text, reply_to=asked.reply_to, mention_all=asked.mention_all,
             mentions=[UserId(user) for user in dict.fromkeys(asked.mentions)], notify=asked.notify, ext=asked.ext,
         )  # fmt: skip
+        await self._sends.check_urgent(room, record)
         made, void = await self._changes.make_judged(room, record)
         if void == Reason.DUPLICATE:
             return await self._original(room, record, made)
@@ -135,14 +137,24 @@ class Messages:
         raise Refused(Code.CONFLICT, "this was sent before, too long ago to tell where it lies")
 
 
-def send_limits(limits: RateLimits, user: Limit, room: Limit) -> Callable[[RoomId, UserId], Awaitable[None]]:
-    """Count a send against its user and its room."""
+@dataclass(frozen=True, slots=True)
+class SendRules:
+    """What a send must pass besides the rules of its room."""
 
-    async def take(to: RoomId, by: UserId) -> None:
-        await limits.take(user, by)
-        await limits.take(room, to)
+    limits: RateLimits
+    user: Limit
+    room: Limit
+    urgent: UrgentSends
 
-    return take
+    async def count(self, to: RoomId, by: UserId) -> None:
+        """Count a send against its user and its room."""
+        await self.limits.take(self.user, by)
+        await self.limits.take(self.room, to)
+
+    async def check_urgent(self, to: RoomId, message: Message) -> None:
+        """Refuse an urgent message that the recipient's quiet hours do not let through."""
+        if message.notify == "urgent":
+            await self.urgent.check(to, message)
 
 
 def _same(earlier: Message, record: Message, made: Made) -> Made:
