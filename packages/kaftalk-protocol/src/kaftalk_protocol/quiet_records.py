@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kaftalk_protocol.ids import RoomId, UserId
-from kaftalk_protocol.quiet_profile import STORED, OrgQuiet, Profile
+from kaftalk_protocol.quiet_profile import STORED, Deliver, OrgQuiet, Profile
 from kaftalk_protocol.records import VERSION
 
 RECORD_BYTES_MAX = 128 * 1024
@@ -80,12 +80,13 @@ class ZoneChange(_Stored):
 
 
 class Hold(_Stored):
-    """The union that is on; `end_ms` is the plan, `start_ms` and `release_id` never change."""
+    """The union that is on; `end_ms` is the plan. It ends as it began, `deliver`ing as the profile said then."""
 
     start_ms: int
     end_ms: int
     release_id: str
     state: Literal["holding", "releasing"] = "holding"
+    deliver: Deliver = "hold"
 
 
 class PastRelease(_Stored):
