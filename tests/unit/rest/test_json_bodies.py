@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaftalk_rest.json_bodies import BODY_BYTES_MAX, BadBody, JsonBodies, parse_object
+from kaftalk_rest.json_bodies import BODY_BYTES_MAX, BadBody, JsonBodies, check_length, parse_object
 
 
 async def _echo(scope: Any, receive: Any, send: Any) -> None:
@@ -70,3 +70,18 @@ def test_every_object_is_read_as_it_is(value: dict[str, Any]) -> None:
 def test_no_bytes_raise_anything_else(body: bytes) -> None:
     with contextlib.suppress(BadBody):
         parse_object(body)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 413), ("/long", 200)])
+async def test_a_path_for_long_bodies_leaves_the_length_to_its_route(path: str, status: int) -> None:
+    app = JsonBodies(_echo, long_bodies={"/long"})
+    content = json.dumps({"a": "x" * BODY_BYTES_MAX}).encode()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+        answer = await client.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+
+
+def test_a_route_refuses_what_is_too_long_for_it() -> None:
+    check_length(b"x" * BODY_BYTES_MAX)
+    with pytest.raises(BadBody):
+        check_length(b"x" * (BODY_BYTES_MAX + 1))

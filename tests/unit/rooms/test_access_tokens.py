@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import SessionId, UserId
+from kaftalk_protocol.tokens import ACCESS_SECONDS
 from kaftalk_rest.access_tokens import TokenVerifier, WeakKey, read_public_key
 from kaftalk_rooms.access_tokens import AccessTokens, DerivedSecrets, read_key
+from kaftalk_runtime.clock import ManualClock
 
 ISSUER = "http://rooms.test"
 KEY = Ed25519PrivateKey.generate()
@@ -52,7 +54,7 @@ def test_ones_own_token_names_user_and_session() -> None:
     "changes",
     [
         {"exp": 1}, {"nbf": 9_999_999_999}, {"iss": "http://evil.test"}, {"aud": "other"}, {"sub": "root"},
-        {"sid": None}, {"exp": None}, {"sub": None}, {"iat": "now"}, {"aud": None},
+        {"sid": None}, {"exp": None}, {"sub": None}, {"iat": "now"}, {"aud": None}, {"iat": 9_999_999_999},
     ],
     ids=str,
 )  # fmt: skip
@@ -102,6 +104,18 @@ def test_a_file_without_an_ed25519_key_is_refused(tmp_path: Path) -> None:
                 read(tmp_path / "key.pem")
     with pytest.raises(WeakKey):
         read_key(tmp_path / "missing.pem")
+
+
+async def test_a_token_lives_by_the_clock_that_is_given() -> None:
+    clock = ManualClock(1_000_000_000_000)
+    verifier = TokenVerifier(KEY.public_key(), ISSUER, clock)
+    token = TOKENS.sign(USER, SID, clock.now_ms())
+    assert verifier.verify(token) == (USER, SID)
+    await clock.advance(ACCESS_SECONDS + 4)
+    assert verifier.verify(token) == (USER, SID)
+    await clock.advance(2)
+    with pytest.raises(Refused):
+        verifier.verify(token)
 
 
 def test_who_only_checks_needs_the_public_half(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A service's part of the REST API as an ASGI app, and its OpenAPI description."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -19,10 +19,13 @@ PREFIX = "/api/v1"
 REQUEST_TIMEOUT_S = 15.0
 
 
-def build_app(routers: Sequence[APIRouter], *, unavailable: Iterable[type[Exception]] = ()) -> FastAPI:
+def build_app(
+    routers: Sequence[APIRouter], *, unavailable: Iterable[type[Exception]] = (), long_bodies: Collection[str] = ()
+) -> FastAPI:
     """Build the app without the parts behind its routes: enough for its OpenAPI description.
 
-    The errors of `unavailable` are answered as 503, with those of Kafka and Redis.
+    The errors of `unavailable` are answered as 503, with those of Kafka and Redis. `long_bodies` are paths below the
+    prefix where `json_bodies.JsonBodies` lets long ones pass.
     """
     app = FastAPI(
         title="Kaftalk",
@@ -36,7 +39,7 @@ def build_app(routers: Sequence[APIRouter], *, unavailable: Iterable[type[Except
     for router in routers:
         app.include_router(router, prefix=PREFIX)
     problems.install(app, _methods(routers), unavailable)
-    app.add_middleware(JsonBodies)
+    app.add_middleware(JsonBodies, long_bodies={PREFIX + path for path in long_bodies})
     app.add_middleware(Deadline)
     app.add_middleware(NoStore)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

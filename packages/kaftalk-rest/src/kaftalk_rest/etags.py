@@ -21,4 +21,4 @@ def check_match(if_match: str | None, etag: str) -> None:
     if if_match is None or if_match.strip() == "*":
         return
     if etag not in (part.strip() for part in if_match.split(",")):
-        raise Refused(Code.PRECONDITION_FAILED, "it was changed meanwhile")
+        raise Refused(Code.PRECONDITION_FAILED, "it was changed meanwhile", field="If-Match")

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,10 +16,15 @@ BODY_BYTES_READ = 1024 * 1024
 
 
 class JsonBodies:
-    """ASGI wrapper: 413, 415 and 400 are answered here, so that routes see a JSON object or an empty body."""
+    """ASGI wrapper: 413, 415 and 400 are answered here, so that routes see a JSON object or an empty body.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Bodies for the paths in `long_bodies` may have up to 1 MiB, so that a list far too long is refused by its name;
+    their routes call `check_length` for what is too long otherwise.
+    """
+
+    def __init__(self, app: ASGIApp, long_bodies: Collection[str] = ()) -> None:
         self._app = app
+        self._long_bodies = long_bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a bad body, else pass it on whole."""
@@ -28,7 +33,8 @@ class JsonBodies:
             return
         body = await _read(receive)
         try:
-            scope = _checked(scope, body)
+            bytes_max = BODY_BYTES_READ if scope["path"] in self._long_bodies else BODY_BYTES_MAX
+            scope = _checked(scope, body, bytes_max)
         except BadBody as refusal:
             await problem_response(refusal, status=refusal.status)(scope, receive, send)
             return
@@ -57,6 +63,15 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return parsed
 
 
+def check_length(body: bytes, bytes_max: int = BODY_BYTES_MAX) -> None:
+    """See that a body is not too long.
+
+    Raises BadBody.
+    """
+    if len(body) > bytes_max:
+        raise BadBody(Code.TOO_LARGE, f"the body is over {bytes_max} bytes")
+
+
 async def _read(receive: Receive) -> bytes:
     """Read at most 1 MiB, so that a client that sends a little too much still gets its answer."""
     body = bytearray()
@@ -68,9 +83,8 @@ async def _read(receive: Receive) -> bytes:
     return bytes(body)
 
 
-def _checked(scope: Scope, body: bytes) -> Scope:
-    if len(body) > BODY_BYTES_MAX:
-        raise BadBody(Code.TOO_LARGE, f"the body is over {BODY_BYTES_MAX} bytes")
+def _checked(scope: Scope, body: bytes, bytes_max: int) -> Scope:
+    check_length(body, bytes_max)
     if not body:
         return scope
     if not _is_json(Headers(scope=scope)):
