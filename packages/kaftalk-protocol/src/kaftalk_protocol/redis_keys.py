@@ -153,6 +153,9 @@ QUIET_ORG = "quiet:org"
 VIEW_QUIET = "view:quiet"
 """String: the generation for which all states are written; until then a user who is missing proves nothing."""
 
+VIEW_QUIET_SHARDS = "view:quiet:shards"
+"""Hash: shard → the generation for which the states of its users are written; all of them make `VIEW_QUIET`."""
+
 DND_BATCHES = "dnd-batches"
 """Sorted set `<instance>|<internal url>` by the ms of its last heartbeat."""
 

@@ -137,13 +137,15 @@ class RoomLogWriter:
         """
         await self._leaders.refresh([topic for topic in topics if self._leaders.partitions(topic) is None])
 
-    def submit(self, topic: str, value: bytes, on_result: OnResult) -> None:
-        """Append to partition 0 of a topic; `on_result` is called once, from the event loop.
+    def submit(
+        self, topic: str, value: bytes | None, on_result: OnResult, *, key: bytes | None = None, partition: int = 0
+    ) -> None:
+        """Append to a partition of a topic; `on_result` is called once, from the event loop.
 
         Raises:
             AppendRefused: too large, or too much pending; `on_result` is not called.
         """
-        self._enqueue(Partition(topic), value, None, on_result)
+        self._enqueue(Partition(topic, partition), value, key, on_result)
 
     async def append(
         self,
