@@ -318,9 +318,20 @@ def event_frame(room: RoomId, epoch: int, seq: int, prev: int | None, ts: int, r
     return head.encode() + record + b"}"
 
 
+def event_ts(frame: bytes) -> int:
+    """Read the time of an `event` frame (ms) without parsing the record."""
+    start = frame.index(b'"ts":') + 5
+    return int(frame[start : frame.index(b",", start)])
+
+
+def past_hold(frame: bytes) -> bytes:
+    """Mark an `event` frame as one that passes a hold: the client shows it and stays where it is."""
+    return frame[:-1] + b',"past_hold":true}'
+
+
 __all__ = [
     "FRAME", "SERVER_FRAME_BYTES_MAX", "Ack", "Alert", "Drain", "Error", "Event", "EventFrame", "Held", "HeldCount",
     "Limits", "Me", "Page", "PageFrame", "Pong", "Presence", "Quiet", "Read", "Release", "ReleasedRoom", "RemovedRoom",
     "Reset", "Resumed", "Room", "RoomEntry", "RoomFrame", "ServerFrame", "SessionId", "StreamId", "Typing", "User",
-    "UserFrame", "Welcome", "event_frame",
+    "UserFrame", "Welcome", "event_frame", "event_ts", "past_hold",
 ]  # fmt: skip
