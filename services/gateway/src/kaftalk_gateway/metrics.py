@@ -17,3 +17,6 @@ closes = metrics.counter("kaftalk_gateway_closes_total", "Sockets closed by the 
 send_seconds = metrics.histogram("kaftalk_gateway_send_seconds", "From a send to its ack")
 links = metrics.gauge("kaftalk_gateway_links", "Open links to deliveries")
 feeds = metrics.gauge("kaftalk_gateway_feeds", "Rooms that somebody here is in")
+pierced = metrics.counter("kaftalk_gateway_pierced_total", "Messages that sounded in a hold, one a user", "reason")
+alerts_lost = metrics.counter("kaftalk_gateway_alerts_lost_total", "Messages that could not be looked at for holds")
+pierced_unnoted = metrics.counter("kaftalk_gateway_pierced_unnoted_total", "Alerts that dnd-batch never heard of")
