@@ -8,4 +8,5 @@ RUN npm run build
 
 FROM caddy:2-alpine
 COPY --from=build /web/dist /srv/web
+COPY docs/openapi.json /srv/docs/openapi.json
 COPY deploy/local/Caddyfile /etc/caddy/Caddyfile

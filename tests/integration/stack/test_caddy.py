@@ -76,7 +76,6 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     ("path", "service"),
     [
         ("/api/v1/rooms", "rooms-1"),
-        ("/api/openapi.json", "rooms-1"),
         ("/api/v1/me", "rooms-1"),
         ("/api/v1/mediaeval", "rooms-1"),
         ("/api/v1/me/quiet-hourss", "rooms-1"),
@@ -87,12 +86,22 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         ("/api/v1/me/held", "dnd-batch-1"),
         ("/api/v1/me/releases/3", "dnd-batch-1"),
         ("/api/v1/org/quiet-hours", "dnd-batch-1"),
+        ("/api/v1/users/7/quiet", "dnd-batch-1"),
+        ("/api/v1/users/7", "rooms-1"),
+        ("/api/v1/users/7/quieter", "rooms-1"),
     ],
 )
 async def test_each_path_goes_to_its_service(site: Site, path: str, service: str) -> None:
     answer = await site.client.get(path)
 
     assert answer.text == service
+
+
+async def test_the_api_has_one_description_of_all_its_services(site: Site) -> None:
+    answer = await site.client.get("/api/openapi.json")
+
+    assert answer.headers["cache-control"] == "no-store"
+    assert {"/api/v1/rooms", "/api/v1/me/quiet-hours"} < set(answer.json()["paths"])
 
 
 async def test_sockets_go_to_the_gateways_in_turn(site: Site) -> None:

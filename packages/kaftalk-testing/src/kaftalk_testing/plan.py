@@ -153,6 +153,7 @@ def proxy(plan: Plan, web: Path | None = None) -> Program:
         "KAFTALK_BIND": plan.bind,
         "KAFTALK_PORT": str(plan.proxy_port),
         "KAFTALK_WEB": str(web or repository() / "web/dist"),
+        "KAFTALK_DOCS": str(repository() / "docs"),
         "XDG_DATA_HOME": state,
         "XDG_CONFIG_HOME": state,
     }
