@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kaftalk_testing.history import RULES, Seen, Sent, View, check, summary
+from kaftalk_testing.history import RULES, How, Seen, Sent, View, check, summary
 
 ROOM = "room-1"
 History = tuple[list[Sent], list[View]]
@@ -15,18 +15,30 @@ History = tuple[list[Sent], list[View]]
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """A true history: three clients, two of them see all, one is kicked in between."""
+    """A true history: three clients, two of them see all, one of these late for quiet hours, one is kicked."""
     count = draw(st.integers(6, 20))
     seqs = sorted(draw(st.sets(st.integers(1, 200), min_size=count, max_size=count)))
     streams = draw(st.lists(st.sampled_from(["a", "b"]), min_size=count, max_size=count))
     ids = [f"{stream}:{streams[: i + 1].count(stream)}" for i, stream in enumerate(streams)]
-    shown = [Seen(ROOM, seq, id_[0], id_) for seq, id_ in zip(seqs, ids, strict=True)]
+    shown = [Seen(ROOM, seq, id_[0], id_, 10 * seq) for seq, id_ in zip(seqs, ids, strict=True)]
     outcomes = draw(st.lists(st.sampled_from(["ok", "ok", "unknown"]), min_size=count, max_size=count))
     sent = [Sent(ROOM, s.by, s.id, o, s.seq) for s, o in zip(shown, outcomes, strict=True)]  # type: ignore[arg-type]
     refused = [Sent(ROOM, "c", f"c:{n}", "fail") for n in range(1, 3)]
     cut = draw(st.sampled_from(seqs[1:-1]))
     kicked = View("kicked", [s for s in shown if s.seq < cut], cut={ROOM: cut})
-    return [*sent, *refused], [View("one", shown, {ROOM: 0}), View("two", list(shown), {ROOM: 0}), kicked]
+    first, last = sorted((draw(st.integers(0, count - 1)), draw(st.integers(0, count - 1))))
+    hold = (shown[first].ts, shown[last].ts + 1)
+    held = View("two", _held(shown, hold), {ROOM: 0}, user="b", holds=[hold])
+    return [*sent, *refused], [View("one", shown, {ROOM: 0}), held, kicked]
+
+
+def _held(shown: list[Seen], hold: tuple[int, int]) -> list[Seen]:
+    """What b sees whose quiet hours are on: her own at once, the others' after them."""
+    inside = [s for s in shown if hold[0] <= s.ts < hold[1]]
+    own = [dataclasses.replace(s, how="past_hold", quiet=True) for s in inside if s.by == "b"]
+    released = [dataclasses.replace(s, how="release") for s in inside if s.by != "b"]
+    before, after = [s for s in shown if s.ts < hold[0]], [s for s in shown if s.ts >= hold[1]]
+    return [*before, *own, *released, *after]
 
 
 def drop(sent: list[Sent], views: list[View], at: int) -> str:
@@ -61,11 +73,9 @@ def trade_places(sent: list[Sent], views: list[View], at: int) -> str:
     stream = [i for i, s in enumerate(views[0].seen) if s.by == views[0].seen[at].by]
     assume(len(stream) > 1)
     i, j = stream[:2]
-    for view in views:
-        swapped = {i: views[1].seen[j].id, j: views[1].seen[i].id}
-        view.seen = [dataclasses.replace(s, id=swapped.get(k, s.id)) for k, s in enumerate(view.seen)]
-        if view is views[0]:
-            break
+    seen = views[0].seen
+    swapped = {i: seen[j].id, j: seen[i].id}
+    views[0].seen = [dataclasses.replace(s, id=swapped.get(k, s.id)) for k, s in enumerate(seen)]
     views[1:] = []
     sent[:] = [dataclasses.replace(s, seq=None) for s in sent]
     return "out-of-turn"
@@ -87,8 +97,19 @@ def leak(sent: list[Sent], views: list[View], at: int) -> str:
     return "seen-after-kick"
 
 
+def push(sent: list[Sent], views: list[View], at: int) -> str:
+    """A message of the others comes in the hold, as if it were none, or as if it might pass."""
+    held = views[1]
+    found = [i for i, s in enumerate(held.seen) if s.how == "release"]
+    assume(found)
+    how: How = "live" if at % 2 else "past_hold"
+    held.seen[found[0]] = dataclasses.replace(held.seen[found[0]], how=how, quiet=True)
+    return "inside-hold"
+
+
 MUTATIONS: list[Callable[[list[Sent], list[View], int], str]] = [
     drop, skip, repeat, repeat_elsewhere, swap, trade_places, other_place, show_refused, leak,
+    push,
 ]  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""A whole client, written from the contract: keeps positions, resumes, fills gaps, resends; for tests under faults."""
+"""A whole client, written from the contract: keeps positions, resumes, fills gaps, resends, takes releases.
+
+For tests under faults and in quiet hours.
+"""
 
 import asyncio
 import contextlib
@@ -13,7 +16,7 @@ import websockets
 
 from kaftalk_testing.account import Account
 from kaftalk_testing.chat_socket import ChatSocket, Frame
-from kaftalk_testing.history import Seen, Sent, View
+from kaftalk_testing.history import How, Seen, Sent, View
 
 RESEND_AFTER_S = 10.0
 UNANSWERED_MAX = 32
@@ -43,6 +46,12 @@ class ChatClient:
         self.kicked: dict[str, int] = {}
         self.resets: list[Frame] = []
         self.errors: list[Frame] = []
+        self.alerts: list[Frame] = []
+        self.releases: list[Frame] = []
+        self.quiet: Frame = {"active": False}
+        self.held: dict[str, Frame] = {}
+        self._focused: str | None = None
+        self._ahead: dict[str, set[int]] = {}
         self._ws_url = ws_url
         self._outbox: dict[str, list[_Outgoing]] = {room: [] for room in rooms}
         self._counters = dict.fromkeys(rooms, 0)
@@ -75,6 +84,12 @@ class ChatClient:
         async with asyncio.timeout(timeout_s):
             while self.positions[room][1] < seq and room not in self.view.cut:
                 await asyncio.sleep(0.05)
+
+    async def focus(self, room: str | None) -> None:
+        """Open a room, or close the one that is open."""
+        self._focused = room
+        if self._socket is not None:
+            await self._socket.send({"t": "focus", "room": room})
 
     async def stop(self) -> None:
         """End the client."""
@@ -110,6 +125,8 @@ class ChatClient:
                 self._hold(room)
             self._socket = socket
             self._gaps.clear()
+            if self._focused is not None:
+                await socket.send({"t": "focus", "room": self._focused})
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write(socket))
                 group.create_task(self._read(socket))
@@ -169,19 +186,23 @@ class ChatClient:
             await self._take(socket, frame)
 
     async def _take(self, socket: ChatSocket, frame: Frame) -> None:
-        kind = frame["t"]
-        if kind == "event":
-            await self._take_event(socket, frame)
-        elif kind in ("ack", "error"):
-            self._take_answer(frame)
-        elif kind == "resumed":
-            self._move(frame["room"], frame["epoch"], frame["to"])
-        elif kind == "reset":
-            self._take_reset(frame)
-        elif kind == "room" and frame["change"] == "removed":
-            self._forget(frame["room"]["id"])
-        elif kind == "page":
-            await self._take_page(socket, frame)
+        match frame["t"]:
+            case "event":
+                await self._take_event(socket, frame)
+            case "ack" | "error":
+                self._take_answer(frame)
+            case "resumed":
+                self._move(frame["room"], frame["epoch"], frame["to"])
+            case "reset":
+                self._take_reset(frame)
+            case "room" if frame["change"] == "removed":
+                self._forget(frame["room"]["id"])
+            case "page":
+                await self._take_page(socket, frame)
+            case "release":
+                await self._take_release(socket, frame)
+            case "quiet" | "held" | "alert":
+                self._take_quiet(frame)
 
     # --- what is shown ---
 
@@ -189,12 +210,17 @@ class ChatClient:
         room, seq, prev = frame["room"], frame["seq"], frame["prev"]
         if frame["e"]["k"] == "kick" and frame["e"]["user"] == self.account.id:
             self.kicked[room] = seq
-        if room not in self.positions or seq <= self.positions[room][1] or room in self._gaps:
+        if room not in self.positions or seq <= self.positions[room][1]:
+            return
+        if frame.get("past_hold"):
+            self._show(room, frame, "past_hold")
+            return
+        if room in self._gaps:
             return
         if prev is not None and prev > self.positions[room][1]:
             await self._fill_gap(socket, room)
             return
-        self._show(room, frame)
+        self._show(room, frame, "live")
         self._move(room, frame["epoch"], seq)
 
     def _take_reset(self, frame: Frame) -> None:
@@ -217,7 +243,7 @@ class ChatClient:
         room = page["room"]
         for item in page["items"]:
             if item["seq"] > self.positions[room][1]:
-                self._show(room, item)
+                self._show(room, item, "page")
         if page["from"] <= self.positions[room][1] < page["to"]:
             self._move(room, page["epoch"], page["to"])
         if page["has_after"]:
@@ -225,17 +251,52 @@ class ChatClient:
         else:
             self._gaps.discard(room)
 
-    def _show(self, room: str, event: dict[str, Any]) -> None:
-        record = event["e"]
-        if record["k"] == "message":
-            self.view.seen.append(Seen(room, event["seq"], record["by"], record["id"]))
+    async def _take_release(self, socket: ChatSocket, frame: Frame) -> None:
+        """Show what was held; the positions move with the last part, and older items are asked for."""
+        self.releases.append(frame)
+        self.view.holds.append(tuple(frame["window"]))
+        parts = [part for part in self.releases if part["release_id"] == frame["release_id"]]
+        for released in frame["rooms"]:
+            room = released["room"]
+            if room in self.positions and released["from"] > self.positions[room][1]:
+                await self._fill_gap(socket, room)
+            elif room in self.positions and room not in self._gaps:
+                for item in released["items"]:
+                    if item["seq"] > self.positions[room][1]:
+                        self._show(room, item, "release")
+        if {part["part"] for part in parts} == set(range(1, frame["of"] + 1)):
+            for released in (released for part in parts for released in part["rooms"]):
+                if released["room"] not in self._gaps:
+                    self._move(released["room"], released["epoch"], released["to"])
+
+    def _take_quiet(self, frame: Frame) -> None:
+        match frame["t"]:
+            case "quiet":
+                self.quiet = frame
+            case "alert":
+                self.alerts.append(frame)
+            case "held":
+                self.held |= frame["rooms"]
+                self.held = {room: held for room, held in self.held.items() if held["count"] and frame["total"]}
+
+    def _show(self, room: str, event: dict[str, Any], how: How) -> None:
+        """Show a message once; what was shown before its turn stays where it is when its turn comes."""
+        record, seq = event["e"], event["seq"]
+        ahead = self._ahead.setdefault(room, set())
+        if record["k"] == "message" and seq not in ahead:
+            quiet = self.quiet["active"] and room != self._focused
+            self.view.seen.append(Seen(room, seq, record["by"], record["id"], event["ts"], how, quiet))
         elif record["k"] == "kick" and record["user"] == self.account.id:
-            self.view.cut[room] = event["seq"]
+            self.view.cut[room] = seq
             self.view.whole.pop(room, None)
+        if how in ("past_hold", "release"):
+            ahead.add(seq)
 
     def _move(self, room: str, epoch: int, seq: int) -> None:
         if room in self.positions:
-            self.positions[room] = (epoch, max(seq, self.positions[room][1]))
+            position = max(seq, self.positions[room][1])
+            self.positions[room] = (epoch, position)
+            self._ahead[room] = {ahead for ahead in self._ahead.get(room, ()) if ahead > position}
 
     # --- what was sent ---
 

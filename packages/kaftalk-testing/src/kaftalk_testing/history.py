@@ -1,7 +1,8 @@
 """A history of what clients asked and saw, and the checker that finds what must not be in it.
 
 The rules are Jepsen's for Kafka (`jepsen.tests.kafka`), said for a room: lost write, duplicate, inconsistent
-offsets, non-monotonic poll, skipped poll, aborted read, plus membership: nothing is seen after one's own kick.
+offsets, non-monotonic poll, skipped poll, aborted read, plus membership: nothing is seen after one's own kick, and
+quiet hours: nothing of others is shown by itself inside a hold, and all of it after it.
 """
 
 from collections import defaultdict
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Outcome = Literal["ok", "fail", "unknown"]
+How = Literal["live", "past_hold", "page", "release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +27,23 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One message as a client showed it, in the order of showing."""
+    """One message as a client showed it, in the order of showing; `quiet`: in a hold that also covered its room."""
 
     room: str
     seq: int
     by: str
     id: str
+    ts: int = 0
+    how: How = "live"
+    quiet: bool = False
 
 
 @dataclass(slots=True)
 class View:
     """What one client showed; `whole` names the rooms of which it must have seen everything from `start` on.
 
-    `cut` names the seq of one's own kick, a room, or the position at which one heard that one is no member.
+    `cut` names the seq of one's own kick, a room, or the position at which one heard that one is no member. `holds`
+    are the `[from, to)` of quiet hours, in ms of the log, as far as they were told.
     """
 
     client: str
@@ -45,6 +51,7 @@ class View:
     whole: dict[str, int] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
     user: str = ""
+    holds: list[tuple[int, int]] = field(default_factory=list)
 
     def of(self, room: str) -> list[Seen]:
         """The messages of one room, as shown."""
@@ -70,6 +77,7 @@ def check(sent: Iterable[Sent], views: Iterable[View]) -> list[Violation]:
         *_misplaced(sends, places),
         *_inconsistent(places),
         *(violation for view in shown for violation in _within(view)),
+        *(violation for view in shown for violation in _inside_hold(view)),
         *_skipped(shown),
         *_out_of_turn(places),
     ]
@@ -99,6 +107,7 @@ RULES = (
     "aborted-read",
     "out-of-turn",
     "seen-after-kick",
+    "inside-hold",
 )
 
 _Places = dict[tuple[str, str], set[int]]
@@ -160,12 +169,21 @@ def _within(view: View) -> Iterator[Violation]:
         if (seen.room, seen.id) in ids:
             yield Violation("duplicate", seen.room, f"{seen.id} twice at {view.client}")
         ids.add((seen.room, seen.id))
-        if seen.seq <= last.get(seen.room, -1):
-            yield Violation("inversion", seen.room, f"{seen.seq} after {last[seen.room]} at {view.client}")
-        last[seen.room] = seen.seq
+        if seen.how != "past_hold":
+            if seen.seq <= last.get(seen.room, -1):
+                yield Violation("inversion", seen.room, f"{seen.seq} after {last[seen.room]} at {view.client}")
+            last[seen.room] = seen.seq
         cut = view.cut.get(seen.room)
         if cut is not None and seen.seq > cut:
             yield Violation("seen-after-kick", seen.room, f"{seen.seq} at {view.client}, kicked at {cut}")
+
+
+def _inside_hold(view: View) -> Iterator[Violation]:
+    """What is pushed in a hold and lies in it: of the others nothing, of one's own only as passing it."""
+    for seen in view.seen:
+        held = seen.quiet and seen.how == "live" and any(start <= seen.ts < end for start, end in view.holds)
+        if held or (seen.how == "past_hold" and seen.by != view.user):
+            yield Violation("inside-hold", seen.room, f"{seen.seq} ({seen.how}) at {view.client}")
 
 
 def _skipped(views: list[View]) -> Iterator[Violation]:
