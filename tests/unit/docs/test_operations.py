@@ -5,12 +5,13 @@ import re
 import pytest
 
 from kaftalk_delivery.settings import Settings as DeliverySettings
+from kaftalk_dnd_batch.settings import Settings as DndBatchSettings
 from kaftalk_gateway.settings import GatewaySettings
 from kaftalk_rooms.settings import RoomsSettings
 from kaftalk_runtime.settings import ServiceSettings
 from kaftalk_testing.tools import repository
 
-ALL: list[type[ServiceSettings]] = [DeliverySettings, GatewaySettings, RoomsSettings]
+ALL: list[type[ServiceSettings]] = [DeliverySettings, DndBatchSettings, GatewaySettings, RoomsSettings]
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def named() -> set[str]:
     return set(re.findall(r"`(KAFTALK_[A-Z_]+)`", (repository() / "docs/operations.md").read_text()))
 
 
-@pytest.mark.parametrize("settings", ALL, ids=["delivery", "gateway", "rooms"])
+@pytest.mark.parametrize("settings", ALL, ids=["delivery", "dnd-batch", "gateway", "rooms"])
 def test_every_setting_is_on_the_page(settings: type[ServiceSettings], named: set[str]) -> None:
     assert {f"KAFTALK_{field.upper()}" for field in settings.model_fields} - named == set()
 
