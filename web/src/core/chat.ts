@@ -1,5 +1,6 @@
 /** All that a signed-in person sees, as a value: server frames, pages and lists go in, effects come out. */
 
+import type { Alert, Release, ReleasedRoom, ReleaseFrame } from "../protocol/quiet";
 import type {
   Member,
   Page,
@@ -13,6 +14,7 @@ import type {
   User,
   UserId,
 } from "../protocol/types";
+import * as holds from "./hold";
 import * as outbox from "./outbox";
 import { advance, afterPage, step } from "./position";
 import { admit, count, type RoomView, read, refresh } from "./rooms";
@@ -35,6 +37,9 @@ export interface Chat {
   /** Until when somebody is typing. */
   typing: Record<RoomId, Record<UserId, number>>;
   members: Record<RoomId, Member[]>;
+  hold: holds.Hold;
+  /** What the deployment has: `quiet_hours`, `media`. */
+  features: readonly string[];
 }
 
 export type Effect =
@@ -43,13 +48,23 @@ export type Effect =
   | { kind: "list" }
   | { kind: "members"; room: RoomId }
   | { kind: "removed"; room: RoomView; reason: RemovedReason }
+  | { kind: "alert"; alert: Alert }
+  | { kind: "released"; release: Release }
   | { kind: "flush" };
 
 export type Change = [Chat, Effect[]];
 
 export function empty(me: User, box: outbox.Outbox): Chat {
   const maps = { rooms: {}, timelines: {}, parked: {}, presence: {}, typing: {}, members: {} };
-  return { me, listed: false, outbox: box, users: { [me.id]: me }, ...maps };
+  return {
+    me,
+    listed: false,
+    outbox: box,
+    users: { [me.id]: me },
+    hold: holds.NO_HOLD,
+    features: [],
+    ...maps,
+  };
 }
 
 /** Take one server frame; answers to requests (`ack` but of a send, `page`) are the shell's. */
@@ -58,7 +73,14 @@ export function onFrame(chat: Chat, frame: ServerFrame, now: number): Change {
     case "welcome":
       // What was parked comes again with the resume.
       return [
-        { ...chat, me: frame.user, parked: {}, outbox: outbox.reconnected(chat.outbox) },
+        {
+          ...chat,
+          me: frame.user,
+          parked: {},
+          features: frame.features,
+          hold: holds.greeted(chat.hold),
+          outbox: outbox.reconnected(chat.outbox),
+        },
         [{ kind: "flush" }],
       ];
     case "event":
@@ -83,6 +105,16 @@ export function onFrame(chat: Chat, frame: ServerFrame, now: number): Change {
       return onRead(chat, frame.room, frame.user, frame.seq);
     case "user":
       return [withUsers(chat, [frame.user]), []];
+    case "quiet":
+      return [{ ...chat, hold: holds.onQuiet(chat.hold, frame) }, []];
+    case "held":
+      return [{ ...chat, hold: holds.onHeld(chat.hold, frame) }, []];
+    case "alert": {
+      const { t: _, ...alert } = frame;
+      return [chat, [{ kind: "alert", alert }]];
+    }
+    case "release":
+      return onRelease(chat, frame);
     default:
       return [chat, []];
   }
@@ -113,7 +145,7 @@ function shown(chat: Chat, id: RoomId, event: RoomEvent): Chat {
     ? { ...chat.timelines, [id]: trim(apply(timeline, event, chat.me.id)) }
     : chat.timelines;
   const rooms = { ...chat.rooms, [id]: count(room, event, chat.me.id) };
-  return quiet(
+  return spoken(
     { ...chat, rooms, timelines, outbox: outbox.seen(chat.outbox, id, messageIds([event], chat.me.id)) },
     id,
     event,
@@ -121,7 +153,7 @@ function shown(chat: Chat, id: RoomId, event: RoomEvent): Chat {
 }
 
 /** Who has spoken is no longer typing. */
-function quiet(chat: Chat, id: RoomId, event: RoomEvent): Chat {
+function spoken(chat: Chat, id: RoomId, event: RoomEvent): Chat {
   const typing = chat.typing[id];
   if (event.e.k !== "message" || !typing?.[event.e.by]) return chat;
   const { [event.e.by]: _, ...rest } = typing;
@@ -216,6 +248,49 @@ export function onPage(chat: Chat, id: RoomId, page: Page, as: "newest" | "older
 function withPage(timeline: Timeline, page: Page, as: "newest" | "older" | "fill", me: UserId): Timeline {
   if (as === "newest") return restart(timeline, page, me);
   return timeline.loaded ? merge(timeline, page, me) : timeline;
+}
+
+/** Lay one part of a release in; the positions move with the last part, and the list tells the counts. */
+function onRelease(chat: Chat, frame: ReleaseFrame): Change {
+  const [hold, complete] = holds.gather(chat.hold, frame);
+  if (hold === chat.hold) return [chat, []];
+  const laid = frame.rooms.reduce(withReleased, { ...chat, hold });
+  if (!complete) return [laid, []];
+  const moved = { ...laid, rooms: holds.released(laid.rooms, complete) };
+  const release = holds.told(complete);
+  const effects: Effect[] = [{ kind: "list" }];
+  if (release) effects.push({ kind: "released", release });
+  return unparkAll(moved, Object.keys(complete.to), effects);
+}
+
+/** Where older messages than the released ones are missing, the timeline begins anew with these. */
+function withReleased(chat: Chat, released: ReleasedRoom): Chat {
+  const { room: id, epoch, to, items } = released;
+  const room = chat.rooms[id];
+  if (!room) return chat;
+  const from = holds.beginOf(released);
+  const counted = items.reduce((next, event) => count(next, event, chat.me.id), room);
+  const page: Page = { epoch, from, to, as_of: to, items, has_before: from > 0, has_after: false };
+  const timeline = chat.timelines[id];
+  const lay = from > room.position.seq ? restart : merge;
+  return {
+    ...chat,
+    rooms: { ...chat.rooms, [id]: counted },
+    timelines: timeline?.loaded
+      ? { ...chat.timelines, [id]: trim(lay(timeline, page, chat.me.id)) }
+      : chat.timelines,
+    outbox: outbox.seen(chat.outbox, id, messageIds(items, chat.me.id)),
+  };
+}
+
+function unparkAll(chat: Chat, rooms: readonly RoomId[], effects: Effect[]): Change {
+  return rooms.reduce<Change>(
+    ([next, all], id) => {
+      const [after, more] = unpark(next, id);
+      return [after, [...all, ...more]];
+    },
+    [chat, effects],
+  );
 }
 
 function unpark(chat: Chat, id: RoomId): Change {

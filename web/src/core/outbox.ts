@@ -19,6 +19,10 @@ export const STREAM_AGE_MAX_MS = 7 * DAY_MS;
 /** The server forgets a stream after 30 days; well before, what is unanswered is given up. */
 export const GIVE_UP_AFTER_MS = 21 * DAY_MS;
 const RETRY_MS = 2_000;
+const SPENT_FROM_MS = 60_000;
+
+/** How much a message alerts: not at all, or through quiet hours. */
+export type Notify = "silent" | "urgent";
 
 export interface Entry {
   id: string;
@@ -28,6 +32,8 @@ export interface Entry {
   text: string;
   mentions: UserId[];
   reply_to: Seq | null;
+  /** Without it the message alerts as usual. */
+  notify?: Notify;
   at: number;
   status: "waiting" | "sent" | "failed";
   seq: Seq | null;
@@ -51,7 +57,7 @@ export interface Outbox {
   pace: number;
 }
 
-export type Draft = Pick<Entry, "id" | "room" | "text" | "mentions" | "reply_to">;
+export type Draft = Pick<Entry, "id" | "room" | "text" | "mentions" | "reply_to" | "notify">;
 
 export function open(stream: Stream, entries: Entry[], now: number): Outbox {
   const kept = entries.map((entry) =>
@@ -145,12 +151,17 @@ export function refused(
 ): Outbox {
   const entry = box.entries.find((candidate) => candidate.id === id);
   if (!entry) return box;
-  if (entry.status === "waiting" && MAY_PASS.has(code)) {
+  if (entry.status === "waiting" && MAY_PASS.has(code) && !isSpent(entry, code, retryAfterMs)) {
     const slower = code === "rate_limited" ? { ...box, pace: 1 } : box;
     return pause(slower, entry, retryAfterMs ?? RETRY_MS, now);
   }
   const { [id]: _, ...flight } = box.flight;
   return { ...box, flight, entries: box.entries.map((one) => (one.id === id ? failed(one, code) : one)) };
+}
+
+/** Urgent messages are counted by the day: that passes too late to wait for it. */
+function isSpent(entry: Entry, code: string, retryAfterMs: number | null): boolean {
+  return entry.notify === "urgent" && code === "rate_limited" && (retryAfterMs ?? 0) >= SPENT_FROM_MS;
 }
 
 function pause(box: Outbox, from: Entry, ms: number, now: number): Outbox {
@@ -180,7 +191,11 @@ export function reconnected(box: Outbox): Outbox {
 /** Send a refused message again, as a new one: the refused number is never used twice. */
 export function retry(box: Outbox, id: string, freshId: string, now: number): Outbox {
   const entry = box.entries.find((candidate) => candidate.id === id && candidate.status === "failed");
-  return entry ? compose(discard(box, id), { ...entry, id: freshId }, now) : box;
+  if (!entry) return box;
+  // What may not pierce quiet hours is sent to be held.
+  const { notify, ...plain } = entry;
+  const draft = notify === "silent" ? entry : plain;
+  return compose(discard(box, id), { ...draft, id: freshId }, now);
 }
 
 export function discard(box: Outbox, id: string): Outbox {

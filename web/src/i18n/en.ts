@@ -1,3 +1,5 @@
+import { quietEn } from "./quiet.en";
+
 /** English, and the list of all keys. `{name}` is filled in; `one|many` is chosen by `count`. */
 export const en = {
   "app.tagline": "Group chat on your own server.",
@@ -179,4 +181,5 @@ export const en = {
   "error.unauthenticated": "Please sign in again.",
   "error.expired": "It waited too long to be sent.",
   "error.other": "That did not work.",
+  ...quietEn,
 } as const;

@@ -1,4 +1,5 @@
 import type { Catalogue } from "./index";
+import { quietKo } from "./quiet.ko";
 
 /** Korean; a key that is missing here fails the build. */
 export const ko: Catalogue = {
@@ -181,4 +182,5 @@ export const ko: Catalogue = {
   "error.unauthenticated": "다시 로그인해 주세요.",
   "error.expired": "보내지 못한 채 너무 오래 지났습니다.",
   "error.other": "처리하지 못했습니다.",
+  ...quietKo,
 };

@@ -7,6 +7,7 @@
 
 import type * as Frames from "./generated/frames";
 import type * as Rest from "./generated/rest";
+import type { ReleaseFrame } from "./quiet";
 
 export type UserId = string;
 export type RoomId = string;
@@ -66,6 +67,7 @@ export type ClientFrame =
   | Frames.ClientPing;
 
 export type Presence = Frames.Presence["state"];
+export type HeldCount = Frames.HeldCount;
 export type RemovedReason = Frames.RemovedRoom["reason"];
 
 export type ServerFrame =
@@ -82,5 +84,9 @@ export type ServerFrame =
   | Frames.Presence
   | Frames.Read
   | Frames.UserFrame
+  | Frames.Quiet
+  | Frames.Held
+  | Frames.Alert
+  | ReleaseFrame
   | Frames.Pong
   | Frames.Drain;

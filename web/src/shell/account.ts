@@ -1,6 +1,7 @@
 /** Who is signed in in this browser: from the first look at the cookie to signing out. */
 
 import type { RoomView } from "../core/rooms";
+import type { Alert, Release } from "../protocol/quiet";
 import type { Me, RemovedReason } from "../protocol/types";
 import { Api, ApiError } from "./api";
 import { ChatSession } from "./session";
@@ -17,6 +18,9 @@ export type AccountState =
 /** Something happened that the person should be told of. */
 export type News =
   | { id: number; kind: "removed"; room: RoomView; reason: RemovedReason }
+  | { id: number; kind: "alert"; alert: Alert }
+  | { id: number; kind: "released"; release: Release }
+  | { id: number; kind: "said"; key: "quiet.saved" | "quiet.on" }
   | { id: number; kind: "error"; code: string };
 
 const HINT = "kaftalk.signed-in";
@@ -78,6 +82,8 @@ export class Account {
     if (!(error instanceof ApiError)) throw error;
   };
 
+  say = (key: "quiet.saved" | "quiet.on"): void => this.#add({ id: this.#newsId++, kind: "said", key });
+
   dismiss = (id: number): void => {
     this.news.value = this.news.value.filter((one) => one.id !== id);
   };
@@ -94,6 +100,8 @@ export class Account {
         signedOut: () => this.#signedOut(true),
         removed: (room, reason) =>
           reason !== "left" && this.#add({ id: this.#newsId++, kind: "removed", room, reason }),
+        alerted: (alert) => this.#alerted(alert),
+        released: (release) => this.#released(release),
       },
       me,
       kept,
@@ -101,6 +109,20 @@ export class Account {
     );
     this.#set({ at: "signed_in", me, session });
     void session.start();
+  }
+
+  /** An alert may be told again: it is one notice. */
+  #alerted(alert: Alert): void {
+    const same = (one: News) =>
+      one.kind === "alert" && one.alert.room === alert.room && one.alert.seq === alert.seq;
+    if (!this.news.value.some(same)) this.#add({ id: this.#newsId++, kind: "alert", alert });
+  }
+
+  /** One toast for a release, whatever it comes by. */
+  #released(release: Release): void {
+    const others = this.news.value.filter((one) => one.kind !== "released");
+    this.news.value = others;
+    this.#add({ id: this.#newsId++, kind: "released", release });
   }
 
   #signedOut(ended: boolean): void {

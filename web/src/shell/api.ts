@@ -1,6 +1,14 @@
 /** REST below `/api/v1`, with an access token that is renewed by the refresh cookie when needed. */
 
 import type {
+  PastRelease,
+  PeerQuiet,
+  Pierced,
+  QuietHours,
+  QuietInterval,
+  QuietProfile,
+} from "../protocol/quiet";
+import type {
   Invite,
   InvitePreview,
   Listing,
@@ -28,6 +36,17 @@ export class ApiError extends Error {
   ) {
     super(code);
   }
+}
+
+/** An object and the version of it that was read. */
+export interface Tagged<T> {
+  value: T;
+  etag: string | null;
+}
+
+interface Options {
+  headers?: Record<string, string>;
+  seen?: (answer: Response) => void;
 }
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -114,6 +133,30 @@ export class Api {
         .join("&")}`,
     );
 
+  quietHours = () => this.#tagged<QuietHours>("GET", "/me/quiet-hours");
+  setQuietHours = (profile: QuietProfile, tag: string | null) =>
+    this.#tagged<QuietHours>("PUT", "/me/quiet-hours", profile, tag);
+  snooze = (until: string) => this.call<QuietHours>("POST", "/me/snooze", { until });
+  endSnooze = () => this.call<QuietHours>("DELETE", "/me/snooze");
+  resumeNow = () => this.call<QuietHours>("POST", "/me/quiet-hours/resume");
+  deviceZone = (zone: string, confirmed: boolean) =>
+    this.call<QuietHours>("POST", "/me/quiet-hours/device-zone", { zone, confirmed });
+  preview = (days: number) =>
+    this.call<Listing<QuietInterval>>("GET", `/me/quiet-hours/preview?days=${days}`);
+  releases = () => this.call<Listing<PastRelease>>("GET", "/me/releases?limit=50");
+  pierced = () => this.call<Listing<Pierced>>("GET", "/me/quiet-hours/pierced?limit=20");
+  peerQuiet = (user: UserId) => this.call<PeerQuiet>("GET", `/users/${user}/quiet`);
+
+  async #tagged<T>(method: Method, path: string, body?: unknown, tag?: string | null): Promise<Tagged<T>> {
+    let etag: string | null = null;
+    const extra = tag ? { "If-Match": tag } : {};
+    const value = await this.call<T>(method, path, body, undefined, {
+      headers: extra,
+      seen: (answer) => (etag = answer.headers.get("ETag")),
+    });
+    return { value, etag };
+  }
+
   async #all<T>(path: string): Promise<T[]> {
     const out: T[] = [];
     let cursor: string | null = null;
@@ -129,17 +172,23 @@ export class Api {
   }
 
   /** Call as the signed-in person; a 401 renews the token once. Raises ApiError. */
-  async call<T = void>(method: Method, path: string, body?: unknown, key?: string): Promise<T> {
+  async call<T = void>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    key?: string,
+    options?: Options,
+  ): Promise<T> {
     if (!this.#token) await this.#renewOrSignOut();
     try {
-      return await this.#send<T>(method, path, body, key);
+      return await this.#send<T>(method, path, body, key, options);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401) await this.#renewOrSignOut();
       else if (ONCE_MORE.has(error.code) && (method === "GET" || key))
         await pause((error.retryAfterS ?? 1) * 1_000);
       else throw error;
-      return this.#send<T>(method, path, body, key);
+      return this.#send<T>(method, path, body, key, options);
     }
   }
 
@@ -157,8 +206,14 @@ export class Api {
     return navigator.locks ? navigator.locks.request("kaftalk-refresh", work) : work();
   }
 
-  async #send<T>(method: Method, path: string, body?: unknown, key?: string): Promise<T> {
-    const headers: Record<string, string> = {};
+  async #send<T>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    key?: string,
+    options: Options = {},
+  ): Promise<T> {
+    const headers: Record<string, string> = { ...options.headers };
     if (this.#token) headers["Authorization"] = `Bearer ${this.#token}`;
     if (body !== undefined)
       headers["Content-Type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
@@ -168,6 +223,7 @@ export class Api {
       throw new ApiError(0, "offline");
     });
     if (!answer.ok) throw await problem(answer);
+    options.seen?.(answer);
     return (answer.status === 204 ? undefined : await answer.json()) as T;
   }
 }

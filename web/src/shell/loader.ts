@@ -54,6 +54,7 @@ export class Loader {
       this.ports.take([chat, effects.filter((effect) => effect.kind !== "load")]);
       this.need(page.items);
       if (effects.some((effect) => effect.kind === "load")) throw new ApiError(0, "unavailable");
+      if (page.from > (this.#chat.rooms[room]?.position.seq ?? 0)) void this.catchUp(room);
     });
   }
 
@@ -82,6 +83,19 @@ export class Loader {
     });
   }
 
+  /** Bring what a hold kept back of a room that is opened: everything after the position. */
+  catchUp(room: RoomId): Promise<void> {
+    return this.#persist(`catch up ${room}`, async () => {
+      for (let more = true; more; ) {
+        const after = this.#chat.rooms[room]?.position.seq ?? 0;
+        const page = await this.#history(room, { after, limit: FILL });
+        this.ports.take(onPage(this.#chat, room, page, "fill"));
+        this.need(page.items);
+        more = page.has_after && page.to > after;
+      }
+    });
+  }
+
   members(room: RoomId): Promise<void> {
     return this.#persist(`members ${room}`, async () => {
       const members = await this.ports.api.members(room);
@@ -91,8 +105,11 @@ export class Loader {
 
   /** Get the people whom the views will name with these events. */
   need(events: readonly RoomEvent[]): void {
-    const unknown = events.flatMap(peopleIn).filter((id) => !this.#chat.users[id]);
-    for (const id of unknown) this.#missing.add(id);
+    this.needPeople(events.flatMap(peopleIn));
+  }
+
+  needPeople(ids: readonly UserId[]): void {
+    for (const id of ids.filter((id) => !this.#chat.users[id])) this.#missing.add(id);
     if (this.#missing.size === 0) return;
     void this.#persist("people", async () => {
       await pause(PEOPLE_PAUSE_MS);

@@ -1,20 +1,27 @@
-/** The address of the page: `/`, `/rooms/<id>` and `/invite/<code>`. */
+/** The address of the page: `/`, `/rooms/<id>`, `/invite/<code>`, `/quiet-hours` and `/digests`. */
 
 import type { RoomId } from "../protocol/types";
 import { Store } from "./store";
 
-export type Place = { at: "home" } | { at: "room"; room: RoomId } | { at: "invite"; code: string };
+export type Place =
+  | { at: "home" }
+  | { at: "room"; room: RoomId }
+  | { at: "invite"; code: string }
+  | { at: "quiet-hours" }
+  | { at: "digests" };
 
 export function placeOf(path: string): Place {
   const [, first, second] = path.split("/");
   if (first === "rooms" && second) return { at: "room", room: second };
   if (first === "invite" && second) return { at: "invite", code: decodeURIComponent(second) };
+  if (first === "quiet-hours" || first === "digests") return { at: first };
   return { at: "home" };
 }
 
 export function pathOf(place: Place): string {
   if (place.at === "room") return `/rooms/${place.room}`;
-  return place.at === "invite" ? `/invite/${encodeURIComponent(place.code)}` : "/";
+  if (place.at === "invite") return `/invite/${encodeURIComponent(place.code)}`;
+  return place.at === "home" ? "/" : `/${place.at}`;
 }
 
 export class Router extends Store<Place> {

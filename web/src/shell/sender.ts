@@ -39,12 +39,13 @@ export class Sender {
   }
 
   /** Give a message its number, keep it, and send it. */
-  async compose(room: RoomId, text: string): Promise<void> {
+  async compose(room: RoomId, text: string, notify?: outbox.Notify): Promise<void> {
     if (outbox.isWorn(this.#box, Date.now())) {
       await this.renewStream();
       this.ports.socket.renew();
     }
-    const draft = { id: uuid(), room, text, mentions: this.mentions(room, text), reply_to: null };
+    const mentions = this.mentions(room, text);
+    const draft = { id: uuid(), room, text, mentions, reply_to: null, ...(notify && { notify }) };
     this.#show(outbox.compose(this.#box, draft, Date.now()));
     await this.flush();
   }
@@ -76,8 +77,8 @@ export class Sender {
     const now = Date.now();
     const [box, entries] = outbox.due(this.#box, now);
     this.set({ ...chat.value, outbox: box });
-    for (const { id, room, n, text, mentions } of entries)
-      socket.send({ t: "send", id, room, n, text, mentions });
+    for (const { id, room, n, text, mentions, notify } of entries)
+      socket.send({ t: "send", id, room, n, text, mentions, ...(notify && { notify }) });
     const next = outbox.nextDue(box, now);
     if (next !== null) this.#timer = setTimeout(() => void this.flush(), next - now);
   }

@@ -2,13 +2,15 @@
 
 import { type Change, type Chat, type Effect, empty, onFrame, withRead } from "../core/chat";
 import { type ConnectionState, greeting, START } from "../core/connection";
-import { open } from "../core/outbox";
+import { type Notify, open } from "../core/outbox";
 import type { RoomView } from "../core/rooms";
 import { length, normalise, TEXT_CHARS_MAX } from "../core/text";
-import type { RemovedReason, RoomId, Seq, ServerFrame, User } from "../protocol/types";
+import type { Alert, Release } from "../protocol/quiet";
+import type { RemovedReason, RoomId, Seq, ServerFrame, User, UserId } from "../protocol/types";
 import type { Api } from "./api";
 import { Attention } from "./attention";
 import { Loader } from "./loader";
+import { QuietDesk } from "./quiet-desk";
 import { Requests } from "./requests";
 import { Sender } from "./sender";
 import { Socket } from "./socket";
@@ -27,12 +29,15 @@ export interface SessionPorts {
   tab: TabStream;
   signedOut(): void;
   removed(room: RoomView, reason: RemovedReason): void;
+  alerted(alert: Alert): void;
+  released(release: Release): void;
 }
 
 export class ChatSession {
   readonly chat: Store<Chat>;
   readonly connection = new Store<ConnectionState>(START);
   readonly attention: Attention;
+  readonly quiet: QuietDesk;
   #socket: Socket;
   #requests: Requests;
   #sender: Sender;
@@ -40,6 +45,8 @@ export class ChatSession {
   #tasks = new Tasks();
   #open: RoomId | null = null;
   #welcomes = 0;
+  /** Nothing of what is held has been told on this connection yet. */
+  #isNew = false;
 
   constructor(
     readonly ports: SessionPorts,
@@ -52,6 +59,7 @@ export class ChatSession {
     this.#socket = new Socket(this.#socketPorts(), url);
     this.#requests = new Requests((frame) => this.#socket.send(frame));
     this.attention = new Attention((frame) => this.#socket.send(frame));
+    this.quiet = new QuietDesk(api, me.id);
     this.#sender = new Sender({ chat: this.chat, socket: this.#socket, storage, tab });
     this.#loader = new Loader({
       chat: this.chat,
@@ -87,14 +95,31 @@ export class ChatSession {
     this.attention.open(room);
     if (!room || !this.chat.value.rooms[room]) return;
     if (!this.chat.value.timelines[room]?.loaded) void this.#loader.load(room);
+    else this.#lookInto(room);
     void this.#loader.members(room).then(() => this.#watch());
   }
 
+  /** The page was shown or hidden: what an open room holds back is brought now. */
+  seen(): void {
+    this.attention.seen();
+    if (this.#open && !document.hidden) this.#lookInto(this.#open);
+  }
+
+  /** A new connection resumes to the start of the hold: the open room goes on from there. */
+  #lookAgain(): void {
+    this.#isNew = false;
+    if (this.#open && !document.hidden) this.#lookInto(this.#open);
+  }
+
+  #lookInto(room: RoomId): void {
+    if (this.chat.value.hold.held[room]) void this.#loader.catchUp(room);
+  }
+
   /** Send a message; false if it is empty or long, or too many wait already. */
-  send(room: RoomId, text: string): boolean {
+  send(room: RoomId, text: string, notify?: Notify): boolean {
     const clean = normalise(text);
     if (!clean.trim() || length(clean) > TEXT_CHARS_MAX || !this.#sender.hasRoom) return false;
-    void this.#sender.compose(room, clean);
+    void this.#sender.compose(room, clean, notify);
     this.attention.typing(room, false);
     return true;
   }
@@ -126,6 +151,9 @@ export class ChatSession {
   /** Read the list again, as it is after what was just done. Raises ApiError. */
   refreshRooms = (): Promise<void> => this.#tasks.anew("list", () => this.#loader.list());
 
+  /** Get the names of people whom no event names. */
+  need = (people: readonly UserId[]): void => this.#loader.needPeople(people);
+
   refreshMembers = (room: RoomId): Promise<void> => this.#loader.members(room);
 
   #socketPorts() {
@@ -154,14 +182,28 @@ export class ChatSession {
     this.#take(onFrame(this.chat.value, frame, Date.now()));
     if (frame.t === "event") this.#loader.need([frame]);
     if (frame.t === "welcome") this.#welcomed();
+    if (frame.t === "held" && this.#isNew) this.#lookAgain();
     if (frame.t === "room" && frame.change === "added" && frame.room.id === this.#open) this.open(this.#open);
   }
 
   /** Rooms that were joined elsewhere during an interruption are not announced: the list tells of them. */
   #welcomed(): void {
+    this.#isNew = true;
     this.attention.renew();
     this.#watch();
     if (this.#welcomes++ > 0) this.#perform({ kind: "list" });
+    if (this.chat.value.features.includes("quiet_hours"))
+      void this.#tasks.once("quiet", () => this.#askQuiet());
+  }
+
+  /** A release may have ended while nobody was connected: its digest is told now. */
+  async #askQuiet(): Promise<void> {
+    await this.#tasks.keepTrying(async () => {
+      await this.quiet.load();
+      await this.quiet.reportZone();
+      const missed = await this.quiet.missed();
+      if (missed) this.ports.released(missed);
+    });
   }
 
   #take([chat, effects]: Change): void {
@@ -189,6 +231,15 @@ export class ChatSession {
         break;
       case "removed":
         this.ports.removed(effect.room, effect.reason);
+        break;
+      case "alert":
+        this.#loader.needPeople([effect.alert.by]);
+        this.ports.alerted(effect.alert);
+        break;
+      case "released":
+        this.quiet.add(effect.release);
+        this.#loader.needPeople(effect.release.digest.rooms.flatMap((line) => line.last_by ?? []));
+        this.ports.released(effect.release);
         break;
     }
   }

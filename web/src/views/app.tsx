@@ -57,7 +57,7 @@ function PageEvents({ session }: { session: ChatSession }) {
     const until = new AbortController();
     const { signal } = until;
     const shown = () => {
-      session.attention.seen();
+      session.seen();
       if (!document.hidden) session.wake();
     };
     const active = () => session.attention.active(true);

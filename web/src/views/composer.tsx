@@ -1,11 +1,14 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { ENTRIES_MAX } from "../core/outbox";
 import { length, TEXT_CHARS_MAX } from "../core/text";
-import { useT } from "../i18n";
+import { useLocale, useT } from "../i18n";
 import type { RoomId } from "../protocol/types";
 import { useChat, useSession } from "./context";
+import { Confirm } from "./dialog";
 import { Icon } from "./icons";
 import { MentionList, suggestionId, useMentions } from "./mentions";
+import { PeerNotice, usePeerQuiet, type Way } from "./quiet/peer";
+import { until } from "./quiet/words";
 import { fillField, TextField } from "./text-field";
 
 const COUNTED_FROM = TEXT_CHARS_MAX - 200;
@@ -41,9 +44,13 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
     session.attention.typing(room, text.trim() !== "");
   }
 
-  function send() {
+  const delivery = useDelivery(room, name);
+
+  function send(sure = false) {
     const box = field.current;
-    if (!box || !session.send(room, box.value)) return;
+    if (!box || (!sure && delivery.asks(box.value))) return;
+    if (!session.send(room, box.value, delivery.notify)) return;
+    delivery.done();
     fillField(box, "");
     take("");
     onSent();
@@ -58,46 +65,83 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
 
   const tooLong = chars - TEXT_CHARS_MAX;
   return (
-    <form
-      className="composer"
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
-    >
-      <MentionList mentions={mentions} />
-      <TextField
-        fieldRef={field}
-        label={t("composer.label", { name })}
-        placeholder={t("composer.placeholder")}
-        initial={initial}
-        onSubmit={() => mentions.take() || send()}
-        onText={(text) => {
-          take(text);
-          mentions.look();
+    <>
+      {delivery.notice}
+      {delivery.confirmation(() => send(true))}
+      <form
+        className="composer"
+        onSubmit={(event) => {
+          event.preventDefault();
+          send();
         }}
-        activeSuggestion={mentions.people.length > 0 ? suggestionId(mentions.active) : undefined}
-        onKey={key}
-      />
-      {tooLong > 0 && (
-        <span className="too-long" role="alert">
-          {t("composer.tooLong", { count: tooLong })}
-        </span>
-      )}
-      {tooLong <= 0 && chars > COUNTED_FROM && <span className="quiet-text">{-tooLong}</span>}
-      {full && (
-        <span className="too-long" role="alert">
-          {t("composer.full")}
-        </span>
-      )}
-      <button
-        type="submit"
-        className="send"
-        aria-label={t("composer.send")}
-        disabled={chars === 0 || tooLong > 0 || full}
       >
-        <Icon name="send" />
-      </button>
-    </form>
+        <MentionList mentions={mentions} />
+        <TextField
+          fieldRef={field}
+          label={t("composer.label", { name })}
+          placeholder={t("composer.placeholder")}
+          initial={initial}
+          onSubmit={() => mentions.take() || send()}
+          onText={(text) => {
+            take(text);
+            mentions.look();
+          }}
+          activeSuggestion={mentions.people.length > 0 ? suggestionId(mentions.active) : undefined}
+          onKey={key}
+        />
+        {tooLong > 0 && (
+          <span className="too-long" role="alert">
+            {t("composer.tooLong", { count: tooLong })}
+          </span>
+        )}
+        {tooLong <= 0 && chars > COUNTED_FROM && <span className="quiet-text">{-tooLong}</span>}
+        {full && (
+          <span className="too-long" role="alert">
+            {t("composer.full")}
+          </span>
+        )}
+        <button
+          type="submit"
+          className="send"
+          aria-label={t("composer.send")}
+          disabled={chars === 0 || tooLong > 0 || full}
+        >
+          <Icon name="send" />
+        </button>
+      </form>
+    </>
   );
+}
+
+/** How a message goes to somebody who is quiet: held, silently, or anyway, after a question. */
+function useDelivery(room: RoomId, name: string) {
+  const t = useT();
+  const locale = useLocale();
+  const quiet = usePeerQuiet(room);
+  const [way, setWay] = useState<Way>("held");
+  const [asking, setAsking] = useState(false);
+  const chosen = quiet ? way : "held";
+  const notify = chosen === "held" ? undefined : chosen;
+  const time = quiet?.next_end ? until(locale, Date.parse(quiet.next_end), Date.now()) : "…";
+  return {
+    notify,
+    notice: quiet && <PeerNotice name={name} quiet={quiet} way={way} onWay={setWay} />,
+    asks(text: string): boolean {
+      const must = notify === "urgent" && text.trim() !== "";
+      setAsking(must);
+      return must;
+    },
+    /** To send anyway is chosen for one message. */
+    done: () => setWay((last) => (last === "urgent" ? "held" : last)),
+    confirmation: (onConfirm: () => void) =>
+      asking && (
+        <Confirm
+          title={t("quiet.peer.confirm", { name })}
+          text={t("quiet.peer.confirmText", { name, time })}
+          action={t("quiet.peer.anyway")}
+          onClose={() => setAsking(false)}
+          onConfirm={onConfirm}
+        />
+      ),
+  };
 }

@@ -29,6 +29,7 @@ export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
   const session = useSession();
   const { account } = useApp();
   const me = useChat((chat) => chat.me.id);
+  const quiet = useChat((chat) => chat.hold.active);
   const outgoing = useOutgoing(room.id);
   const unreadAfter = useUnreadMark(room, sent);
   const lines = useMemo(
@@ -48,6 +49,7 @@ export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
         ref={scroll.frame}
         className="log"
         role="log"
+        aria-live={quiet ? "off" : "polite"}
         aria-label={t("log.label", { name })}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
         tabIndex={0}

@@ -250,9 +250,9 @@ export const Outgoing = memo(function Outgoing({ entry, first }: { entry: Entry;
         {t(`message.${state}`)}
         {state === "failed" && (
           <>
-            {entry.code && <FailureReason code={entry.code} />}
+            {entry.code && <FailureReason entry={entry} />}
             <button type="button" className="link" onClick={() => session.retry(entry.id)}>
-              {t("message.retry")}
+              {t(entry.notify === "urgent" ? "quiet.peer.plain" : "message.retry")}
             </button>
             <button type="button" className="link" onClick={() => session.discard(entry.id)}>
               {t("message.discard")}
@@ -264,9 +264,11 @@ export const Outgoing = memo(function Outgoing({ entry, first }: { entry: Entry;
   );
 });
 
-function FailureReason({ code }: { code: string }) {
+function FailureReason({ entry: { code, notify } }: { entry: Entry }) {
   const t = useT();
-  return <span> · {errorText(t, code)}</span>;
+  if (notify === "urgent" && code === "forbidden") return <span> · {t("quiet.peer.forbidden")}</span>;
+  if (notify === "urgent" && code === "rate_limited") return <span> · {t("quiet.peer.spent")}</span>;
+  return <span> · {errorText(t, code ?? "")}</span>;
 }
 
 /** An event that is not a message: who came, who went, what changed. */

@@ -1,22 +1,27 @@
 import { memo } from "react";
+import { unreadWith } from "../core/hold";
 import { byActivity, type RoomView } from "../core/rooms";
 import { useLocale, useT } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useChat, useSession } from "./context";
 import { Icon, IconButton } from "./icons";
 import { LanguageSwitch } from "./language-switch";
+import { QuietOffer } from "./quiet/offer";
+import { QuietMenu } from "./quiet/snooze";
 import { brief, preview, roomName } from "./words";
 import type { Opened } from "./workspace";
 
 export function RoomList({ current, onOpen }: { current: string | null; onOpen: (what: Opened) => void }) {
   const t = useT();
   const rooms = useChat((chat) => chat.rooms);
+  const hasQuiet = useChat((chat) => chat.features.includes("quiet_hours"));
   const sorted = byActivity(Object.values(rooms));
   return (
     <nav className="sidebar" aria-label={t("rooms.title")}>
       <header className="sidebar-head">
         <h1>{t("rooms.title")}</h1>
         <IconButton icon="compass" label={t("rooms.directory")} onClick={() => onOpen("directory")} />
+        {hasQuiet && <QuietMenu />}
         <IconButton icon="talk" label={t("rooms.direct")} onClick={() => onOpen("direct")} />
         <IconButton icon="plus" label={t("rooms.create")} onClick={() => onOpen("create")} />
       </header>
@@ -26,6 +31,7 @@ export function RoomList({ current, onOpen }: { current: string | null; onOpen: 
           <RoomLine key={room.id} room={room} current={room.id === current} />
         ))}
       </ul>
+      {hasQuiet && <QuietOffer />}
       <Me />
     </nav>
   );
@@ -53,11 +59,12 @@ const RoomLine = memo(function RoomLine({ room, current }: { room: RoomView; cur
   const me = useChat((chat) => chat.me.id);
   const users = useChat((chat) => chat.users);
   const name = roomName(t, room, me);
+  const quiet = useChat((chat) => chat.hold.active);
   return (
     <li>
       <a
         href={`/rooms/${room.id}`}
-        className={`room-line ${room.unread > 0 ? "unread" : ""}`}
+        className={`room-line ${room.unread > 0 && !quiet ? "unread" : ""}`}
         aria-current={current ? "page" : undefined}
         data-room={room.id}
         onClick={(event) => {
@@ -88,21 +95,26 @@ function RoomMark({ room }: { room: RoomView }) {
 
 function Counts({ room }: { room: RoomView }) {
   const t = useT();
-  if (room.unread === 0) return null;
+  const { active } = useChat((chat) => chat.hold);
+  const held = useChat((chat) => chat.hold.held[room.id]);
+  const unread = useChat((chat) => unreadWith(chat.hold, room));
+  const mentions = Math.max(room.mentions, held?.mentions ?? 0);
+  if (unread === 0) return null;
   return (
-    <span className="counts">
-      {room.mentions > 0 && (
-        <span className="count mention" role="img" aria-label={t("rooms.mentions", { count: room.mentions })}>
-          @{room.mentions}
+    <span className={`counts ${active ? "calm" : ""}`}>
+      {mentions > 0 && (
+        <span className="count mention" role="img" aria-label={t("rooms.mentions", { count: mentions })}>
+          @{mentions}
         </span>
       )}
       <span
         className="count"
         role="img"
-        aria-label={t("rooms.unread", { count: room.unread })}
-        data-testid="unread"
+        aria-label={held ? t("quiet.heldCount", { count: held.count }) : t("rooms.unread", { count: unread })}
+        data-testid={held ? "held" : "unread"}
       >
-        {room.unread >= 1_000 ? "999+" : room.unread}
+        {held && <Icon name="moon" />}
+        {unread >= 1_000 ? "999+" : unread}
       </span>
     </span>
   );

@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, useState } from "react";
 import type { RoomView } from "../core/rooms";
 import { useT } from "../i18n";
 import { useApp, useChat } from "./context";
@@ -7,6 +7,7 @@ import { Field } from "./field";
 import { Icon, IconButton, type IconName } from "./icons";
 import { InviteDialog } from "./invite";
 import { LeaveRoom } from "./leave-room";
+import { MenuList } from "./menu";
 import { errorText } from "./words";
 
 type Choice = "invite" | "edit" | "leave" | "delete";
@@ -59,37 +60,6 @@ export function RoomMenu({ room, name }: { room: RoomView; name: string }) {
           onConfirm={() => void account.api.deleteRoom(room.id).catch(account.tell)}
         />
       )}
-    </div>
-  );
-}
-
-function MenuList({ onClose, children }: { onClose: () => void; children: React.ReactNode }) {
-  const ref = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const list = ref.current;
-    const before = document.activeElement;
-    list?.querySelector("button")?.focus();
-    const outside = (event: PointerEvent) => {
-      if (!list?.parentElement?.contains(event.target as Node)) onClose();
-    };
-    addEventListener("pointerdown", outside);
-    return () => {
-      removeEventListener("pointerdown", outside);
-      if (list?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
-    };
-  }, [onClose]);
-  const key = (event: React.KeyboardEvent) => {
-    if (event.key === "Escape") onClose();
-    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (step === 0 || !ref.current) return;
-    event.preventDefault();
-    const items = [...ref.current.querySelectorAll("button")];
-    const at = items.indexOf(document.activeElement as HTMLButtonElement);
-    items[(at + step + items.length) % items.length]?.focus();
-  };
-  return (
-    <div ref={ref} className="menu-list" role="menu" tabIndex={-1} onKeyDown={key}>
-      {children}
     </div>
   );
 }

@@ -1,12 +1,17 @@
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { useT } from "../i18n";
 import { ConnectionBanner } from "./banner";
 import { useApp, useChat, usePlace, useSession } from "./context";
 import { CreateRoom } from "./create-room";
 import { DirectMessage } from "./direct-message";
 import { Directory } from "./directory";
 import { InvitePage } from "./invite";
+import { QuietBanner } from "./quiet/banner";
 import { NoRoom, RoomPage } from "./room";
 import { RoomList } from "./room-list";
+
+const QuietPage = lazy(() => import("./quiet/page"));
+const DigestsPage = lazy(() => import("./quiet/digests"));
 
 export type Opened = "create" | "directory" | "direct" | null;
 
@@ -19,14 +24,30 @@ export function Workspace() {
   useTitle();
   if (place.at === "invite") return <InvitePage code={place.code} />;
   return (
-    <div className={`workspace ${room ? "in-room" : "in-list"}`}>
-      <ConnectionBanner />
+    <div className={`workspace ${place.at === "home" ? "in-list" : "in-room"}`}>
+      <div className="banners">
+        <ConnectionBanner />
+        <QuietBanner />
+      </div>
       <RoomList current={room} onOpen={setOpened} />
-      {room ? <RoomPage key={room} id={room} /> : <NoRoom />}
+      <Suspense fallback={<Loading />}>
+        {place.at === "room" && <RoomPage key={place.room} id={place.room} />}
+        {place.at === "home" && <NoRoom />}
+        {place.at === "quiet-hours" && <QuietPage />}
+        {place.at === "digests" && <DigestsPage />}
+      </Suspense>
       {opened === "create" && <CreateRoom onClose={() => setOpened(null)} />}
       {opened === "directory" && <Directory onClose={() => setOpened(null)} />}
       {opened === "direct" && <DirectMessage onClose={() => setOpened(null)} />}
     </div>
+  );
+}
+
+function Loading() {
+  return (
+    <main className="room none">
+      <p className="quiet-text">{useT()("app.loading")}</p>
+    </main>
   );
 }
 
@@ -37,10 +58,12 @@ function useOpenRoom(room: string | null) {
   useEffect(() => session.open(known ? room : null), [session, room, known]);
 }
 
-/** The unread count stands in the title, where a hidden page shows it. */
+/** The unread count stands in the title, where a hidden page shows it; in quiet hours nothing does. */
 function useTitle() {
-  const unread = useChat(
-    (chat) => Object.values(chat.rooms).filter((room) => room.unread > 0 && !room.muted_until).length,
+  const unread = useChat((chat) =>
+    chat.hold.active
+      ? 0
+      : Object.values(chat.rooms).filter((room) => room.unread > 0 && !room.muted_until).length,
   );
   useEffect(() => {
     document.title = unread > 0 ? `(${unread}) Kaftalk` : "Kaftalk";

@@ -34,6 +34,9 @@ export interface Schemas {
   ClientTyping: ClientTyping;
   ClientWatch: ClientWatch;
   Ack: Ack;
+  Alert: Alert;
+  Digest: Digest;
+  DigestRoom: DigestRoom;
   Drain: Drain;
   Error: Error;
   Event: Event;
@@ -47,6 +50,8 @@ export interface Schemas {
   Presence: Presence;
   Quiet: Quiet;
   Read: Read;
+  Release: Release;
+  ReleasedRoom: ReleasedRoom;
   RemovedRoom: RemovedRoom;
   Reset: Reset;
   Resumed: Resumed;
@@ -209,6 +214,41 @@ export interface Ack {
   epoch: number | null;
   seq: number | null;
   dup?: boolean | null;
+}
+/**
+ * A message sounds in spite of a hold; it stays held.
+ */
+export interface Alert {
+  t: "alert";
+  room: string;
+  seq: number;
+  by: string;
+  reason: "urgent" | "vip" | "dm";
+}
+/**
+ * What is released to one user: rooms with mentions and direct ones first, then latest activity; no muted ones.
+ */
+export interface Digest {
+  total: number;
+  mentions: number;
+  rooms?: DigestRoom[];
+}
+/**
+ * What is released of one room: others' messages, not deleted; `gone` says only that one is no member any more.
+ *
+ * A room that is gone has a `name` and no seqs. `preview` is not stored. Optional fields that are null stay out.
+ */
+export interface DigestRoom {
+  room: string;
+  count: number;
+  mentions: number;
+  first_seq?: number | null;
+  last_seq?: number | null;
+  last_by?: string | null;
+  preview?: string | null;
+  expired?: boolean | null;
+  gone?: ("kicked" | "deleted") | null;
+  name?: string | null;
 }
 /**
  * The gateway will go: reconnect after `after_ms`.
@@ -531,6 +571,29 @@ export interface Read {
   room: string;
   user: string;
   seq: number;
+}
+/**
+ * A part of what was held, at the end of a hold; `digest` is in part 1.
+ */
+export interface Release {
+  t: "release";
+  release_id: string;
+  part: number;
+  of: number;
+  window: unknown[];
+  late_by_s?: number | null;
+  digest?: Digest | null;
+  rooms: ReleasedRoom[];
+}
+/**
+ * What was held of a room: the items in `(from, to]`, as of `to`; older ones come by `history before`.
+ */
+export interface ReleasedRoom {
+  room: string;
+  epoch: number;
+  from: number;
+  to: number;
+  items: Event[];
 }
 /**
  * A room that is no longer one's own.

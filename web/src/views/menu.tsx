@@ -1,0 +1,33 @@
+import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
+
+/** The choices below a button: arrow keys walk, Escape and a click outside close. */
+export function MenuList({ onClose, children }: { onClose: () => void; children: ReactNode }) {
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const list = ref.current;
+    const before = document.activeElement;
+    list?.querySelector("button")?.focus();
+    const outside = (event: PointerEvent) => {
+      if (!list?.parentElement?.contains(event.target as Node)) onClose();
+    };
+    addEventListener("pointerdown", outside);
+    return () => {
+      removeEventListener("pointerdown", outside);
+      if (list?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
+    };
+  }, [onClose]);
+  const key = (event: KeyboardEvent) => {
+    if (event.key === "Escape") onClose();
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step === 0 || !ref.current) return;
+    event.preventDefault();
+    const items = [...ref.current.querySelectorAll("button")];
+    const at = items.indexOf(document.activeElement as HTMLButtonElement);
+    items[(at + step + items.length) % items.length]?.focus();
+  };
+  return (
+    <div ref={ref} className="menu-list" role="menu" tabIndex={-1} onKeyDown={key}>
+      {children}
+    </div>
+  );
+}
