@@ -46,6 +46,8 @@ class ChatClient:
         self.kicked: dict[str, int] = {}
         self.resets: list[Frame] = []
         self.errors: list[Frame] = []
+        self.repeats: list[Frame] = []
+        """Events at or below the position: right after a page, and never otherwise."""
         self.alerts: list[Frame] = []
         self.releases: list[Frame] = []
         self.quiet: Frame = {"active": False}
@@ -211,6 +213,7 @@ class ChatClient:
         if frame["e"]["k"] == "kick" and frame["e"]["user"] == self.account.id:
             self.kicked[room] = seq
         if room not in self.positions or seq <= self.positions[room][1]:
+            self.repeats.append(frame)
             return
         if frame.get("past_hold"):
             self._show(room, frame, "past_hold")
