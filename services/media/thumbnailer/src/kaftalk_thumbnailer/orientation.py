@@ -31,7 +31,9 @@ def upright(image: Image.Image, orientation: int, spool: Path) -> Image.Image:
     if orientation not in _TURNS:
         return image
     blank = Image.new(image.mode, (1, 1))
-    blank.info, blank.palette = image.info, image.palette
+    blank.info = image.info
+    if image.palette:
+        blank.putpalette(image.palette)
     size = image.size
     with spool.open("wb") as file:
         lengths = [file.write(strip.tobytes()) for strip in strips(image)]
