@@ -30,8 +30,8 @@ MINUTE, HOUR = 60_000, 3_600_000
 
 def at(clock: str, day: int = 10) -> int:
     """Give an instant of March 2027 in UTC."""
-    hour, minute, *second = map(int, clock.split(":"))
-    return int(datetime(2027, 3, day, hour, minute, *second, tzinfo=UTC).timestamp() * 1000)
+    hour, minute, second = map(int, f"{clock}:00".split(":")[:3])
+    return int(datetime(2027, 3, day, hour, minute, second, tzinfo=UTC).timestamp() * 1000)
 
 
 def profile(*windows: str, **more: Any) -> Profile:
