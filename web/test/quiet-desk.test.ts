@@ -16,6 +16,8 @@ class TwinQuiet {
     snooze_until: null,
     resume_until: null,
     zone_change: null,
+    updated_at: null,
+    minimum: [],
   };
   past: { release_id: string; window: [string, string]; digest: Release["digest"] }[] = [];
 

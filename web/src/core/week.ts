@@ -147,7 +147,7 @@ export function withPreset(profile: QuietProfile, preset: Preset, labels: [strin
       { days: evenings, start: "19:00", end: "09:00", label: labels[0] },
       { days: ["sat", "sun"], start: "00:00", end: "00:00", label: labels[1] },
     ],
-    holidays: profile.holidays ?? calendarOf(profile.zone ?? ""),
+    holidays: profile.holidays ?? calendarOf(profile.zone),
   };
 }
 

@@ -110,7 +110,7 @@ export const ko: Catalogue = {
 
   "presence.online": "온라인",
   "presence.away": "자리 비움",
-  "presence.quiet": "방해 금지",
+  "presence.quiet": "조용한 시간",
   "presence.offline": "오프라인",
 
   "log.label": "{name}의 메시지",

@@ -171,7 +171,7 @@ export const quietEn = {
   "quiet.peer.until": "{name} is quiet until {time}.",
   "quiet.peer.open": "{name} is in quiet hours.",
   "quiet.peer.how": "How to send",
-  "quiet.peer.held": "Deliver afterwards",
+  "quiet.peer.held": "Deliver later",
   "quiet.peer.heldHint": "It is kept and delivered when quiet hours end.",
   "quiet.peer.silent": "Silently",
   "quiet.peer.silentHint": "Also kept, and never makes a sound.",

@@ -2,9 +2,9 @@ import type { quietEn } from "./quiet.en";
 
 /** Korean words of quiet hours; a key that is missing here fails the build. */
 export const quietKo: Record<keyof typeof quietEn, string> = {
-  "quiet.title": "방해 금지 시간",
-  "quiet.menu": "방해 금지와 잠시 조용히",
-  "quiet.settings": "방해 금지 시간 설정",
+  "quiet.title": "조용한 시간",
+  "quiet.menu": "조용한 시간과 잠시 조용히",
+  "quiet.settings": "조용한 시간 설정",
   "quiet.digests": "지난 요약",
   "quiet.banner": "조용: {time}까지",
   "quiet.bannerHeld": "조용: {time}까지, {count}개 보관 중",
@@ -15,8 +15,8 @@ export const quietKo: Record<keyof typeof quietEn, string> = {
     "새 메시지는 보관했다가 조용한 시간이 끝나면 알림 하나로 한꺼번에 보여 드립니다. 대화방을 열면 바로 볼 수 있습니다.",
   "quiet.whatSilent": "메시지는 그대로 들어오지만 소리와 알림은 울리지 않습니다.",
   "quiet.heldCount": "보관 중인 메시지 {count}개",
-  "quiet.saved": "방해 금지 시간을 저장했습니다.",
-  "quiet.on": "방해 금지 시간을 켰습니다. 언제든지 바꿀 수 있습니다.",
+  "quiet.saved": "조용한 시간을 저장했습니다.",
+  "quiet.on": "조용한 시간을 켰습니다. 언제든지 바꿀 수 있습니다.",
 
   "quiet.now.quiet": "지금은 {time}까지 조용한 시간입니다.",
   "quiet.now.open": "지금은 알림을 평소대로 받습니다.",
@@ -43,7 +43,7 @@ export const quietKo: Record<keyof typeof quietEn, string> = {
   "quiet.preset.evenings": "퇴근 후",
   "quiet.preset.weekend": "주말",
   "quiet.preset.off": "끄기",
-  "quiet.preset.offText": "방해 금지 시간 없음",
+  "quiet.preset.offText": "조용한 시간 없음",
 
   "quiet.offer.title": "밤에는 조용히 지낼까요?",
   "quiet.offer.text": "쉬는 동안 온 메시지는 보관했다가 나중에 한꺼번에 보여 드립니다.",
@@ -74,7 +74,7 @@ export const quietKo: Record<keyof typeof quietEn, string> = {
   "quiet.zone.search": "도시나 이름으로 검색",
   "quiet.zone.device": "이 기기",
   "quiet.zone.follow": "여행 중에는 기기의 시간대를 따르기",
-  "quiet.zone.moved": "이 기기는 {zone} 시간대에 있습니다. 방해 금지 시간도 이 시간대로 바꿀까요?",
+  "quiet.zone.moved": "이 기기는 {zone} 시간대에 있습니다. 조용한 시간도 이 시간대로 바꿀까요?",
   "quiet.zone.use": "{zone}(으)로 바꾸기",
   "quiet.holidays.label": "공휴일에는 종일 조용히",
   "quiet.holidays.none": "사용 안 함",

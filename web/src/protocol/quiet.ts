@@ -1,72 +1,34 @@
 /** Quiet hours on the wire: the profile and its REST answers, and the frames of a hold. */
 
 import type * as Frames from "./generated/frames";
-import type { RoomEvent, UserId } from "./types";
-
-export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
-export type Day = (typeof DAYS)[number];
+import type * as Rest from "./generated/rest";
+import type { RoomEvent } from "./types";
 
 /** Wall-clock times `HH:MM`; an end at or before the start is on the next day. */
-export interface QuietWindow {
-  days: Day[];
-  start: string;
-  end: string;
-  label?: string | null;
-}
+export type QuietWindow = Rest.Window;
+export type Day = QuietWindow["days"][number];
+export const DAYS: readonly Day[] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-export const CALENDARS = ["KR", "JP", "CN", "US", "DE"] as const;
-export type HolidayCalendar = (typeof CALENDARS)[number];
+export type HolidayCalendar = NonNullable<Rest.QuietHours["holidays"]>;
+export const CALENDARS: readonly HolidayCalendar[] = ["KR", "JP", "CN", "US", "DE"];
 
-export interface QuietException {
-  date: string;
-  kind: "quiet" | "no_quiet";
-}
-
-export interface PiercePolicy {
-  vip: UserId[];
-  direct_send_anyway: boolean;
-  urgent_rooms: boolean;
-}
-
-export interface QuietProfile {
-  /** Null means the organisation's. */
-  zone: string | null;
-  zone_mode: "fixed" | "follow_device";
-  windows: QuietWindow[];
-  holidays: HolidayCalendar | null;
-  exceptions: QuietException[];
-  away: { from: string; to: string } | null;
-  deliver: "hold" | "silent";
-  pierce: PiercePolicy;
-  /** Whether others are told until when one is quiet. */
-  share: boolean;
-}
+export type QuietException = Rest.DateExceptionOutput;
+export type PiercePolicy = Required<Rest.Pierce>;
 
 /** `GET /me/quiet-hours`: what one has set, or what holds without it, and what follows from it now. */
-export interface QuietHours extends QuietProfile {
-  origin: "user" | "org" | "none";
-  active: boolean;
-  until: string | null;
-  next_start: string | null;
-  snooze_until: string | null;
-  resume_until: string | null;
-  /** A zone that a device has reported and that waits to be confirmed. */
-  zone_change: { zone: string | null } | null;
-}
+export type QuietHours = Omit<Rest.QuietHours, "pierce"> & { pierce: PiercePolicy };
+
+/** What of it one sets. */
+export type QuietProfile = Pick<
+  QuietHours,
+  "zone" | "zone_mode" | "windows" | "holidays" | "exceptions" | "away" | "deliver" | "pierce" | "share"
+>;
 
 /** One interval of `GET /me/quiet-hours/preview`, in UTC. */
-export interface QuietInterval {
-  start: string;
-  end: string;
-  sources: string[];
-}
+export type QuietInterval = Rest.PreviewItem;
 
 /** `GET /users/{id}/quiet`: what a sender is told. */
-export interface PeerQuiet {
-  quiet: boolean;
-  next_start: string | null;
-  next_end: string | null;
-}
+export type PeerQuiet = Rest.OthersQuiet;
 
 export type DigestLine = Frames.DigestRoom;
 export type Digest = Required<Frames.Digest>;
@@ -86,7 +48,7 @@ export type PastRelease = Omit<Release, "window"> & { window: [from: string, to:
 export type Alert = Omit<Frames.Alert, "t">;
 
 /** An alert as it is kept. */
-export type Pierced = Alert & { ts: number };
+export type Pierced = Rest.PiercedMessage;
 
 /** What was held of one room, as of `to`. */
 export type ReleasedRoom = Omit<Frames.ReleasedRoom, "items"> & { items: RoomEvent[] };

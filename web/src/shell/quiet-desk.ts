@@ -108,7 +108,7 @@ export class QuietDesk {
   /** Change what is saved by one step, outside of the page; a draft is not touched. Raises ApiError. */
   async change(step: (profile: QuietProfile) => QuietProfile): Promise<void> {
     const { value, etag: read } = await this.api.quietHours();
-    const { value: saved, etag } = await this.api.setQuietHours(step(profileOf(value)), read);
+    const { value: saved, etag } = await this.api.setQuietHours(step(startOf(value)), read);
     const { draft } = this.settings.value;
     this.#set(draft ? { saved, etag, draft: step(draft) } : { saved, etag });
   }
@@ -194,11 +194,17 @@ function ofRest(past: PastRelease): Release {
   return { ...past, window: [Date.parse(from), Date.parse(to)] };
 }
 
+/** What one's changes begin with: one's own profile, or the organisation's in the zone where one is. */
+export function startOf(saved: QuietHours): QuietProfile {
+  const profile = profileOf(saved);
+  return saved.origin === "user" ? profile : { ...profile, zone: deviceZone() };
+}
+
 /** The fields of a profile, in one order, as PUT takes them. */
 export function profileOf(saved: QuietProfile): QuietProfile {
   const { zone, zone_mode, windows, holidays, exceptions, away, deliver, pierce, share } = saved;
   return {
-    zone: zone ?? deviceZone(),
+    zone,
     zone_mode,
     windows: windows.map(({ days, start, end, label }) => ({
       days,

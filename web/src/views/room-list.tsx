@@ -1,7 +1,7 @@
 import { memo } from "react";
 import { unreadWith } from "../core/hold";
 import { byActivity, type RoomView } from "../core/rooms";
-import { useLocale, useT } from "../i18n";
+import { type Translate, useLocale, useT } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useChat, useSession } from "./context";
 import { Icon, IconButton } from "./icons";
@@ -110,7 +110,7 @@ function Counts({ room }: { room: RoomView }) {
       <span
         className="count"
         role="img"
-        aria-label={held ? t("quiet.heldCount", { count: held.count }) : t("rooms.unread", { count: unread })}
+        aria-label={countLabel(t, unread, held?.count ?? 0)}
         data-testid={held ? "held" : "unread"}
       >
         {held && <Icon name="moon" />}
@@ -118,6 +118,11 @@ function Counts({ room }: { room: RoomView }) {
       </span>
     </span>
   );
+}
+
+function countLabel(t: Translate, unread: number, held: number): string {
+  const text = t("rooms.unread", { count: unread });
+  return held > 0 ? `${text}, ${t("quiet.heldCount", { count: held })}` : text;
 }
 
 function Me() {

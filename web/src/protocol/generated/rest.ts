@@ -44,6 +44,29 @@ export interface Schemas {
   Version: Version;
   FieldProblem: FieldProblem;
   Problem: Problem;
+  Away: Away;
+  "DateException-Input": DateExceptionInput;
+  "DateException-Output": DateExceptionOutput;
+  DeviceZone: DeviceZone;
+  Digest: Digest;
+  DigestRoom: DigestRoom;
+  Held: Held;
+  HeldRoom: HeldRoom;
+  Listed_PiercedMessage_: Listed_PiercedMessage_;
+  Listed_Release_: Listed_Release_;
+  NewQuietHours: NewQuietHours;
+  "OrgQuiet-Input": OrgQuietInput;
+  "OrgQuiet-Output": OrgQuietOutput;
+  OthersQuiet: OthersQuiet;
+  Pierce: Pierce3;
+  PiercedMessage: PiercedMessage;
+  Preview: Preview;
+  PreviewItem: PreviewItem;
+  QuietHours: QuietHours;
+  Release: Release;
+  SnoozeRequest: SnoozeRequest;
+  Window: Window;
+  ZoneReport: ZoneReport;
 }
 /**
  * Oneself.
@@ -394,4 +417,260 @@ export interface Problem {
   detail: string;
   code: string;
   errors: FieldProblem[];
+}
+/**
+ * Quiet from one moment to another, half-open.
+ */
+export interface Away {
+  from: string;
+  to: string;
+}
+/**
+ * A date of the profile's zone that is quiet all day, or not quiet at all.
+ */
+export interface DateExceptionInput {
+  date: string;
+  kind: "quiet" | "no_quiet";
+}
+/**
+ * A date of the profile's zone that is quiet all day, or not quiet at all.
+ */
+export interface DateExceptionOutput {
+  date: string;
+  kind: "quiet" | "no_quiet";
+}
+/**
+ * `POST /me/quiet-hours/device-zone`: where a device says it is, and whether the person confirmed it.
+ */
+export interface DeviceZone {
+  zone: string;
+  confirmed?: boolean;
+}
+/**
+ * What is released to one user: rooms with mentions and direct ones first, then latest activity; no muted ones.
+ */
+export interface Digest {
+  total: number;
+  mentions: number;
+  rooms?: DigestRoom[];
+}
+/**
+ * What is released of one room: others' messages, not deleted; `gone` says only that one is no member any more.
+ *
+ * A room that is gone has a `name` and no seqs. `preview` is not stored. Optional fields that are null stay out.
+ */
+export interface DigestRoom {
+  room: string;
+  count: number;
+  mentions: number;
+  first_seq?: number | null;
+  last_seq?: number | null;
+  last_by?: string | null;
+  preview?: string | null;
+  expired?: boolean | null;
+  gone?: ("kicked" | "deleted") | null;
+  name?: string | null;
+}
+/**
+ * What is held now; `rooms` has those with messages.
+ */
+export interface Held {
+  active: boolean;
+  until: string | null;
+  total: number;
+  rooms: {
+    [k: string]: HeldRoom | undefined;
+  };
+}
+/**
+ * What is held of a room.
+ */
+export interface HeldRoom {
+  count: number;
+  mentions: number;
+  first_seq: number;
+}
+export interface Listed_PiercedMessage_ {
+  items: PiercedMessage[];
+  next_cursor?: string | null;
+}
+/**
+ * A message that sounded in spite of one's quiet hours.
+ */
+export interface PiercedMessage {
+  room: string;
+  seq: number;
+  by: string;
+  reason: "urgent" | "vip" | "dm";
+  ts: number;
+}
+export interface Listed_Release_ {
+  items: Release[];
+  next_cursor?: string | null;
+}
+/**
+ * What was released at the end of a hold.
+ */
+export interface Release {
+  release_id: string;
+  window: unknown[];
+  late_by_s?: number | null;
+  digest: Digest;
+}
+/**
+ * One's new profile; what `GET` gives besides is left aside.
+ */
+export interface NewQuietHours {
+  zone?: string | null;
+  zone_mode?: "fixed" | "follow_device";
+  windows: Window[];
+  holidays?: ("KR" | "JP" | "CN" | "US" | "DE") | null;
+  exceptions?: DateExceptionInput[];
+  away?: Away | null;
+  deliver?: "hold" | "silent";
+  pierce?: Pierce;
+  share?: boolean;
+}
+/**
+ * Quiet from `start` to `end`, half-open, on each of `days`, in wall-clock time.
+ *
+ * `end` before `start` is on the next day and belongs to the day it started on; `end` equal to `start` means 24
+ * hours of the wall clock. "24:00" is the midnight that ends the day.
+ */
+export interface Window {
+  days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+  start: string;
+  end: string;
+  label?: string | null;
+}
+/**
+ * Who and what may sound in quiet hours.
+ */
+export interface Pierce {
+  vip?: string[];
+  direct_send_anyway?: boolean;
+  urgent_rooms?: boolean;
+}
+/**
+ * The quiet hours of an organisation, as in `PUT /org/quiet-hours`; the default one says nothing.
+ *
+ * The fields of a profile hold for who has none of her own. `minimum` is quiet for everybody, in each one's own
+ * zone, beside her own windows; `urgent_allowed: false` switches `notify: "urgent"` off.
+ */
+export interface OrgQuietInput {
+  zone?: string | null;
+  zone_mode?: "fixed" | "follow_device";
+  windows?: Window[];
+  holidays?: ("KR" | "JP" | "CN" | "US" | "DE") | null;
+  exceptions?: DateExceptionInput[];
+  away?: Away | null;
+  deliver?: "hold" | "silent";
+  pierce?: Pierce1;
+  share?: boolean;
+  urgent_allowed?: boolean;
+  minimum?: Window[];
+}
+/**
+ * Who and what may sound in quiet hours.
+ */
+export interface Pierce1 {
+  vip?: string[];
+  direct_send_anyway?: boolean;
+  urgent_rooms?: boolean;
+}
+/**
+ * The quiet hours of an organisation, as in `PUT /org/quiet-hours`; the default one says nothing.
+ *
+ * The fields of a profile hold for who has none of her own. `minimum` is quiet for everybody, in each one's own
+ * zone, beside her own windows; `urgent_allowed: false` switches `notify: "urgent"` off.
+ */
+export interface OrgQuietOutput {
+  zone?: string | null;
+  zone_mode?: "fixed" | "follow_device";
+  windows?: Window[];
+  holidays?: ("KR" | "JP" | "CN" | "US" | "DE") | null;
+  exceptions?: DateExceptionOutput[];
+  away?: Away | null;
+  deliver?: "hold" | "silent";
+  pierce?: Pierce2;
+  share?: boolean;
+  urgent_allowed?: boolean;
+  minimum?: Window[];
+}
+/**
+ * Who and what may sound in quiet hours.
+ */
+export interface Pierce2 {
+  vip?: string[];
+  direct_send_anyway?: boolean;
+  urgent_rooms?: boolean;
+}
+/**
+ * Whether somebody is in quiet hours, and when the next ones begin and end.
+ */
+export interface OthersQuiet {
+  quiet: boolean;
+  next_start: string | null;
+  next_end: string | null;
+}
+/**
+ * Who and what may sound in quiet hours.
+ */
+export interface Pierce3 {
+  vip?: string[];
+  direct_send_anyway?: boolean;
+  urgent_rooms?: boolean;
+}
+/**
+ * What the next days will be like.
+ */
+export interface Preview {
+  items: PreviewItem[];
+}
+/**
+ * Quiet from `start` to `end`, and why.
+ */
+export interface PreviewItem {
+  start: string;
+  end: string;
+  sources: string[];
+}
+/**
+ * One's quiet hours as they are in force, and what follows from them now.
+ *
+ * `origin` is `org` while one has not said anything oneself. `minimum` is what the organisation gives everybody.
+ */
+export interface QuietHours {
+  zone: string;
+  zone_mode: "fixed" | "follow_device";
+  windows: Window[];
+  holidays: ("KR" | "JP" | "CN" | "US" | "DE") | null;
+  exceptions: DateExceptionOutput[];
+  away: Away | null;
+  deliver: "hold" | "silent";
+  pierce: Pierce3;
+  share: boolean;
+  origin: "user" | "org";
+  updated_at: string | null;
+  minimum: Window[];
+  active: boolean;
+  until: string | null;
+  next_start: string | null;
+  snooze_until: string | null;
+  resume_until: string | null;
+  zone_change: ZoneReport | null;
+}
+/**
+ * A device says that it is in `zone`, and nobody has confirmed it yet.
+ */
+export interface ZoneReport {
+  zone: string;
+  since: string;
+}
+/**
+ * `POST /me/snooze`: quiet `until` a moment or for some `minutes`.
+ */
+export interface SnoozeRequest {
+  until?: string | null;
+  minutes?: number | null;
 }

@@ -16,7 +16,7 @@ export function QuietOffer() {
   const labels = usePresetLabels();
   const key = useChat((chat) => `${DISMISSED}.${chat.me.id}`);
   const [dismissed, setDismissed] = useState(() => localStorage.getItem(key) !== null);
-  const wanted = useStore(quiet.settings, ({ saved }) => saved?.origin === "none" && !hasHours(saved));
+  const wanted = useStore(quiet.settings, ({ saved }) => saved?.origin === "org" && !hasHours(saved));
   const hasRooms = useChat((chat) => Object.keys(chat.rooms).length > 0);
   if (!wanted || dismissed || !hasRooms) return null;
   const dismiss = () => {

@@ -3,7 +3,7 @@ import { hasHours, type Preset, windowError, withoutHours, withPreset } from "..
 import { deviceZone, isZone } from "../../core/zone-time";
 import { useLocale, useT } from "../../i18n";
 import { CALENDARS, type HolidayCalendar, type QuietHours, type QuietProfile } from "../../protocol/quiet";
-import { PREVIEW_DAYS, profileOf } from "../../shell/quiet-desk";
+import { PREVIEW_DAYS, startOf } from "../../shell/quiet-desk";
 import { useStore } from "../../shell/store";
 import { useApp, useChat, useSession } from "../context";
 import { Icon, IconButton } from "../icons";
@@ -28,7 +28,7 @@ export default function QuietPage() {
   const session = useSession();
   const { saved, draft } = useStore(session.quiet.settings, (value) => value);
   useFreshness();
-  const profile = draft ?? (saved ? profileOf(saved) : null);
+  const profile = draft ?? (saved ? startOf(saved) : null);
   return (
     <main className="room quiet-page" data-testid="quiet-page">
       <header className="room-head">
@@ -84,7 +84,7 @@ function isRight(profile: QuietProfile): boolean {
   return (
     windows.every((window) => windowError(window) === null) &&
     (away === null || isOrdered(away)) &&
-    isZone(zone ?? "")
+    isZone(zone)
   );
 }
 
@@ -115,7 +115,7 @@ function Settings({ saved, profile, onChange }: SettingsProps) {
       </Panel>
       <Panel title={t("quiet.zone.title")}>
         <ZonePicker
-          zone={profile.zone ?? deviceZone()}
+          zone={profile.zone}
           error={refused.fields.has("zone") ? t("field.other.invalid") : undefined}
           onChange={(zone) => onChange({ ...profile, zone })}
         />
@@ -127,7 +127,7 @@ function Settings({ saved, profile, onChange }: SettingsProps) {
         <ZoneMoved saved={saved} />
         <Holidays value={profile.holidays} onChange={(holidays) => onChange({ ...profile, holidays })} />
       </Panel>
-      <NextDays zone={saved.zone ?? deviceZone()} />
+      <NextDays zone={startOf(saved).zone} />
       <Panel title={t("quiet.dates.title")}>
         <Dates profile={profile} onChange={onChange} />
       </Panel>
@@ -184,7 +184,7 @@ function Now({ saved }: { saved: QuietHours }) {
       </p>
       {next !== null && !active && <p>{t("quiet.now.next", { time: until(locale, next, now) })}</p>}
       {!hasHours(saved) && !active && <p className="quiet-text">{t("quiet.now.never")}</p>}
-      {saved.origin === "org" && <p className="quiet-text">{t("quiet.now.org")}</p>}
+      {saved.origin === "org" && hasHours(saved) && <p className="quiet-text">{t("quiet.now.org")}</p>}
       <SnoozeButtons />
     </section>
   );
@@ -198,9 +198,8 @@ function Presets({
   onChange: (profile: QuietProfile) => void;
 }) {
   const t = useT();
-  const base = profile.zone === null ? { ...profile, zone: deviceZone() } : profile;
   const labels = usePresetLabels();
-  const take = (preset: Preset) => onChange(withPreset(base, preset, labels(preset)));
+  const take = (preset: Preset) => onChange(withPreset(profile, preset, labels(preset)));
   return (
     <fieldset className="presets">
       <legend>{t("quiet.preset.title")}</legend>
@@ -210,7 +209,7 @@ function Presets({
           <small>{t(`quiet.preset.${preset}Text`)}</small>
         </button>
       ))}
-      <button type="button" disabled={!hasHours(profile)} onClick={() => onChange(withoutHours(base))}>
+      <button type="button" disabled={!hasHours(profile)} onClick={() => onChange(withoutHours(profile))}>
         <strong>{t("quiet.preset.off")}</strong>
         <small>{t("quiet.preset.offText")}</small>
       </button>
@@ -272,6 +271,8 @@ function NextDays({ zone }: { zone: string }) {
   const items = useStore(session.quiet.preview, (value) => value);
   const dirty = useStore(session.quiet.settings, (value) => value.draft !== null);
   const now = useTick(60_000);
+  // A zone that this browser does not know cannot be drawn.
+  if (!isZone(zone)) return null;
   return (
     <Panel title={t("quiet.preview.title")} hint={t("quiet.preview.zone", { zone })}>
       {dirty && <p className="field-hint">{t("quiet.preview.stale")}</p>}

@@ -41,8 +41,31 @@ export function Preview({ items, zone, days, now }: PreviewProps) {
           <Strip key={strip.start} strip={strip} intervals={intervals} zone={zone} now={now} />
         ))}
       </ol>
+      <Legend intervals={intervals} />
     </div>
   );
+}
+
+/** What the colours mean, of those that are there. */
+function Legend({ intervals }: { intervals: readonly Interval[] }) {
+  const t = useT();
+  const sources = [...new Set(intervals.map(({ sources: [first = "window"] }) => first))];
+  if (sources.length < 2) return null;
+  return (
+    <p className="preview-legend" aria-hidden="true">
+      {sources.map((source) => (
+        <span key={source}>
+          <i className={`strip-part ${source}`} />
+          {sourceName(t, source)}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function sourceName(t: Translate, source: string): string {
+  const key = `quiet.source.${source}`;
+  return isKey(key) ? t(key as "quiet.source.window") : source;
 }
 
 function Strip(props: { strip: DayStrip; intervals: readonly Interval[]; zone: string; now: number }) {
@@ -86,9 +109,6 @@ function Strip(props: { strip: DayStrip; intervals: readonly Interval[]; zone: s
 }
 
 function partTitle(t: Translate, { start, end, sources }: Interval, moment: (ms: number) => string): string {
-  const names = sources.map((source) => {
-    const key = `quiet.source.${source}`;
-    return isKey(key) ? t(key as "quiet.source.window") : source;
-  });
+  const names = sources.map((source) => sourceName(t, source));
   return `${moment(start)} – ${moment(end)}${names.length > 0 ? ` · ${names.join(", ")}` : ""}`;
 }

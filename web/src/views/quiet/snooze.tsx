@@ -56,6 +56,7 @@ export function QuietMenu() {
       />
       {open && (
         <MenuList onClose={() => setOpen(false)}>
+          <h2 role="presentation">{t("quiet.snooze")}</h2>
           <SnoozeItems onDone={() => setOpen(false)} onCustom={() => setCustom(true)} />
           <hr />
           <button type="button" role="menuitem" onClick={() => go("quiet-hours")}>

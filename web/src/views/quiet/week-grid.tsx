@@ -8,9 +8,9 @@ import {
   moved,
   SNAP_MINUTES,
   snap,
-  timeOf,
   WINDOWS_MAX,
 } from "../../core/week";
+import { pad } from "../../core/zone-time";
 import { useT } from "../../i18n";
 import { DAYS, type QuietWindow } from "../../protocol/quiet";
 import { spanText, windowText } from "./words";
@@ -51,7 +51,7 @@ export function WeekGrid(props: WeekGridProps) {
       <div className="week-hours" aria-hidden="true">
         {HOUR_LABELS.map((hour) => (
           <span key={hour} style={{ top: `${(hour / 24) * 100}%` }}>
-            {timeOf(hour * HOUR).slice(0, 2)}
+            {pad(hour)}
           </span>
         ))}
       </div>
@@ -114,6 +114,7 @@ function useWeekDrag({ windows, onActive, onChange }: WeekGridProps) {
   function draw(event: PointerEvent<HTMLDivElement>): void {
     if (event.button !== 0 || event.target !== body.current) return;
     onSpace.current = true;
+    dragged.current = false;
     // A finger on empty space scrolls the page; a tap adds a window.
     if (event.pointerType === "touch") return;
     const at = pointOf(body.current, event);

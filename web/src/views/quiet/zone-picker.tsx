@@ -1,5 +1,5 @@
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
-import { deviceZone, offsetText } from "../../core/zone-time";
+import { deviceZone, isZone, offsetText } from "../../core/zone-time";
 import { cityOf, findZones, type ZoneChoice, zoneChoices } from "../../core/zones";
 import { useLocale, useT } from "../../i18n";
 
@@ -17,7 +17,8 @@ export function ZonePicker({ zone, error, onChange }: ZonePickerProps) {
   const locale = useLocale();
   const id = useId();
   const list = useZoneList(zone, onChange);
-  const shown = `${cityOf(zone, locale)} (${offsetText(zone, Date.now())})`;
+  const offset = isZone(zone) ? ` (${offsetText(zone, Date.now())})` : "";
+  const shown = cityOf(zone, locale) + offset;
   return (
     <div className="field zone">
       <label htmlFor={id}>{t("quiet.zone.label")}</label>
