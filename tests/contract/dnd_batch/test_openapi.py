@@ -42,6 +42,6 @@ def token(stack: Stack) -> Iterator[str]:
 
 @pytest.mark.slow
 @SCHEMA.parametrize()
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_the_service_keeps_to_its_description(case: schemathesis.Case[Any], stack: Stack, token: str) -> None:
     case.call_and_validate(base_url=stack.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
