@@ -23,7 +23,7 @@ _CONTAINERS = {
 }
 
 
-def painting(size: tuple[int, int] = (640, 480), mode: str = "RGB") -> Image.Image:
+def painting(size: tuple[int, int] = (320, 240), mode: str = "RGB") -> Image.Image:
     """Return a picture whose corners differ: red grows to the right, green downwards."""
     ramp = Image.linear_gradient("L").resize(size)
     side = Image.linear_gradient("L").rotate(90).resize(size)
@@ -31,7 +31,7 @@ def painting(size: tuple[int, int] = (640, 480), mode: str = "RGB") -> Image.Ima
 
 
 def photo(
-    image_format: str = "JPEG", *, size: tuple[int, int] = (640, 480), orientation: int = 1, mode: str = "RGB"
+    image_format: str = "JPEG", *, size: tuple[int, int] = (320, 240), orientation: int = 1, mode: str = "RGB"
 ) -> bytes:
     """Return a picture as a phone writes it: with a place, a maker, an orientation and a colour profile."""
     exif = Image.Exif()
@@ -70,13 +70,14 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def apng(frames: int, width: int, height: int) -> bytes:
-    """Return an animated PNG whose frames are all black: small to send, large to decode."""
-    rows = zlib.compress(bytes((width + 1) * height), 9)
+    """Return an animated PNG whose frames are black and white in turn: small to send, large to decode."""
+    shades = [zlib.compress((b"\0" + bytes([shade]) * width) * height, 9) for shade in (0, 255)]
     header = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     chunks = [header, (b"acTL", struct.pack(">II", frames, 0))]
     for n in range(frames):
-        chunks.append((b"fcTL", struct.pack(">IIIIIHHBB", 2 * n, width, height, 0, 0, 1, 25, 0, 0)))
-        chunks.append((b"fdAT", struct.pack(">I", 2 * n + 1) + rows) if n else (b"IDAT", rows))
+        chunks.append((b"fcTL", struct.pack(">IIIIIHHBB", max(0, 2 * n - 1), width, height, 0, 0, 1, 25, 0, 0)))
+        rows = shades[n % 2]
+        chunks.append((b"fdAT", struct.pack(">I", 2 * n) + rows) if n else (b"IDAT", rows))
     return _png(*chunks)
 
 

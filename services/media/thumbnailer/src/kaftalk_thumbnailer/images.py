@@ -102,11 +102,11 @@ def _encoding(image: Image.Image, content_type: str) -> dict[str, Any]:
         return {"content_type": PNG, "format": "PNG", "compress_level": 3}
     if content_type == WEBP or image.mode not in _OPAQUE:
         return {"content_type": WEBP, "format": "WEBP", "quality": 90, "method": 2}
-    jpeg: dict[str, Any] = {"content_type": JPEG, "format": "JPEG", "quality": 90}
+    jpeg: dict[str, Any] = {"content_type": JPEG, "format": "JPEG"}
     if isinstance(image, JpegImagePlugin.JpegImageFile) and _usable(image.quantization):
         # The tables it came with: no second loss worth the name, and no larger file.
         return jpeg | {"qtables": image.quantization, "subsampling": JpegImagePlugin.get_sampling(image)}
-    return jpeg
+    return jpeg | {"quality": 90}
 
 
 def _usable(tables: dict[int, list[int]]) -> bool:
