@@ -2,19 +2,10 @@
 
 import secrets
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from kaftalk_testing.browser import Newcomer
+from kaftalk_testing.browser import Newcomer, breaches
 from kaftalk_testing.stack import Stack
-from kaftalk_testing.tools import repository
-
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-async def _breaches(page: Page) -> list[str]:
-    await page.evaluate((repository() / "web/node_modules/axe-core/axe.min.js").read_text())
-    found = await page.evaluate("(rules) => axe.run(document, { runOnly: rules })", _RULES)
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
 
 
 async def test_signing_in_and_up(chromium: Browser, stack: Stack) -> None:
@@ -24,7 +15,7 @@ async def test_signing_in_and_up(chromium: Browser, stack: Stack) -> None:
     await page.locator(".card > button").click()
     await page.locator("form button[type=submit]").click()
     await expect(page.get_by_role("alert")).to_have_count(2)
-    assert await _breaches(page) == []
+    assert await breaches(page) == []
     await context.close()
 
 
@@ -42,11 +33,11 @@ async def test_rooms_and_conversation(newcomer: Newcomer) -> None:
     for scheme in ("light", "dark"):
         for person in (minji, alex):
             await person.page.emulate_media(color_scheme=scheme)
-            assert await _breaches(person.page) == []
+            assert await breaches(person.page) == []
     await alex.page.get_by_role("button", name="Back to rooms").click()
     await minji.say("새 글")
     await expect(alex.page.get_by_test_id("unread")).to_be_visible()
-    assert await _breaches(alex.page) == []
+    assert await breaches(alex.page) == []
 
 
 async def test_a_dialog_gives_the_focus_back(newcomer: Newcomer) -> None:
@@ -55,6 +46,6 @@ async def test_a_dialog_gives_the_focus_back(newcomer: Newcomer) -> None:
     await opener.focus()
     await minji.page.keyboard.press("Enter")
     await expect(minji.page.get_by_role("searchbox")).to_be_focused()
-    assert await _breaches(minji.page) == []
+    assert await breaches(minji.page) == []
     await minji.page.keyboard.press("Escape")
     await expect(opener).to_be_focused()

@@ -211,7 +211,8 @@ function onEntry(chat: Chat, entry: RoomEntry, start: Seq): Chat {
 export function onList(chat: Chat, entries: readonly RoomEntry[]): Chat {
   const listed = new Set(entries.map((entry) => entry.id));
   const kept = Object.fromEntries(Object.entries(chat.rooms).filter(([id]) => listed.has(id)));
-  const start: Chat = { ...chat, listed: true, rooms: kept };
+  const hold = holds.onListed(chat.hold, [...listed]);
+  const start: Chat = { ...chat, listed: true, rooms: kept, hold };
   return entries.reduce((next, entry) => onEntry(next, entry, entry.head), start);
 }
 

@@ -19,23 +19,29 @@ interface Gathering {
 }
 
 export interface Hold {
+  /** Whether the server has said anything about it yet. */
+  isKnown: boolean;
   active: boolean;
   /** In ms; null where nobody knows. */
   until: number | null;
   nextStart: number | null;
   held: Record<RoomId, HeldCount>;
   total: number;
+  /** Rooms whose unread count came with the list and has what is held in it. */
+  listed: readonly RoomId[];
   gathering: Gathering | null;
   /** Releases that are complete: they come at least once, and count once. */
   done: string[];
 }
 
 export const NO_HOLD: Hold = {
+  isKnown: false,
   active: false,
   until: null,
   nextStart: null,
   held: {},
   total: 0,
+  listed: [],
   gathering: null,
   done: [],
 };
@@ -46,7 +52,13 @@ export function greeted(hold: Hold): Hold {
 }
 
 export function onQuiet(hold: Hold, frame: Extract<ServerFrame, { t: "quiet" }>): Hold {
-  return { ...hold, active: frame.active, until: frame.until, nextStart: frame.next_start };
+  const { active, until, next_start: nextStart } = frame;
+  return { ...hold, isKnown: true, active, until, nextStart, listed: active ? hold.listed : [] };
+}
+
+/** The list of rooms was read: the server counts what is held as unread. */
+export function onListed(hold: Hold, rooms: readonly RoomId[]): Hold {
+  return hold.active || !hold.isKnown ? { ...hold, listed: rooms } : hold;
 }
 
 /** Take the counts of the rooms that changed; a count of 0 removes one. */
@@ -107,6 +119,5 @@ export function told({ release }: Gathering): Release | null {
 /** How many messages a room's line tells of: those from before the hold, and those in it. */
 export function unreadWith(hold: Hold, room: RoomView): number {
   const held = hold.held[room.id]?.count ?? 0;
-  const listed = room.counted > room.position.seq;
-  return listed ? Math.max(room.unread, held) : room.unread + held;
+  return hold.listed.includes(room.id) ? Math.max(room.unread, held) : room.unread + held;
 }

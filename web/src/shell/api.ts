@@ -44,6 +44,9 @@ export interface Tagged<T> {
   etag: string | null;
 }
 
+/** How long a snooze is: by the server's clock, or until a moment (RFC 3339). */
+export type Snooze = { minutes: number } | { until: string };
+
 interface Options {
   headers?: Record<string, string>;
   seen?: (answer: Response) => void;
@@ -136,7 +139,7 @@ export class Api {
   quietHours = () => this.#tagged<QuietHours>("GET", "/me/quiet-hours");
   setQuietHours = (profile: QuietProfile, tag: string | null) =>
     this.#tagged<QuietHours>("PUT", "/me/quiet-hours", profile, tag);
-  snooze = (until: string) => this.call<QuietHours>("POST", "/me/snooze", { until });
+  snooze = (length: Snooze) => this.call<QuietHours>("POST", "/me/snooze", length);
   endSnooze = () => this.call<QuietHours>("DELETE", "/me/snooze");
   resumeNow = () => this.call<QuietHours>("POST", "/me/quiet-hours/resume");
   deviceZone = (zone: string, confirmed: boolean) =>

@@ -11,7 +11,7 @@ import type {
   Release,
 } from "../protocol/quiet";
 import type { UserId } from "../protocol/types";
-import { type Api, ApiError } from "./api";
+import { type Api, ApiError, type Snooze } from "./api";
 import { Store } from "./store";
 
 export interface QuietSettings {
@@ -118,8 +118,7 @@ export class QuietDesk {
     return this.change((profile) => ({ ...profile, pierce: without(profile.pierce, by, reason) }));
   }
 
-  snooze = async (until: number): Promise<void> =>
-    this.#take(await this.api.snooze(new Date(until).toISOString()));
+  snooze = async (length: Snooze): Promise<void> => this.#take(await this.api.snooze(length));
   endSnooze = async (): Promise<void> => this.#take(await this.api.endSnooze());
   /** End the hold and have everything now. */
   resumeNow = async (): Promise<void> => this.#take(await this.api.resumeNow());

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
-from kaftalk_testing.tools import CHROMIUM, ensure, require
+from kaftalk_testing.tools import CHROMIUM, ensure, repository, require
 
 _FLAGS = [
     "--no-sandbox",
@@ -23,6 +23,7 @@ _PASSWORD = "every browser has one"
 _PATIENCE_MS = 15_000
 """How long a page may take to show what is expected: two cores run browsers, brokers and services."""
 _names = itertools.count(1)
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @asynccontextmanager
@@ -132,3 +133,10 @@ async def bring_together(newcomer: Newcomer) -> tuple[Person, Person]:
     await minji.say("시작")
     await alex.sees("시작")
     return minji, alex
+
+
+async def breaches(page: Page) -> list[str]:
+    """List the rules of WCAG 2.2 AA that a page breaks, as far as axe-core can tell."""
+    await page.evaluate((repository() / "web/node_modules/axe-core/axe.min.js").read_text())
+    found = await page.evaluate("(rules) => axe.run(document, { runOnly: rules })", _RULES)
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]

@@ -41,7 +41,12 @@ export default function QuietPage() {
         <div className="room-title">
           <h1>{t("quiet.title")}</h1>
         </div>
-        <button type="button" className="plain" onClick={() => router.go({ at: "digests" })}>
+        <button
+          type="button"
+          className="plain"
+          aria-label={t("quiet.digests")}
+          onClick={() => router.go({ at: "digests" })}
+        >
           <Icon name="bell" />
           <span>{t("quiet.digests")}</span>
         </button>

@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from "react";
 import { dateText, deviceZone, pad, wallTime } from "../../core/zone-time";
 import { type Key, useLocale, useT } from "../../i18n";
+import type { Snooze } from "../../shell/api";
 import { useStore } from "../../shell/store";
 import { useApp, useChat, useSession } from "../context";
 import { Dialog } from "../dialog";
@@ -16,22 +17,26 @@ const NIGHT_ENDS = 5;
 
 interface Choice {
   key: Key;
-  until: () => number;
+  length: () => Snooze;
 }
 
 function choices(now: number): Choice[] {
   const isNight = new Date(now).getHours() < NIGHT_ENDS;
   return [
-    { key: "quiet.snooze.30", until: () => Date.now() + 30 * MINUTE_MS },
-    { key: "quiet.snooze.60", until: () => Date.now() + 60 * MINUTE_MS },
-    { key: isNight ? "quiet.snooze.morning" : "quiet.snooze.tomorrow", until: () => morning(isNight) },
+    { key: "quiet.snooze.30", length: () => ({ minutes: 30 }) },
+    { key: "quiet.snooze.60", length: () => ({ minutes: 60 }) },
+    {
+      key: isNight ? "quiet.snooze.morning" : "quiet.snooze.tomorrow",
+      length: () => until8(isNight),
+    },
   ];
 }
 
-function morning(isNight: boolean): number {
+function until8(isNight: boolean): Snooze {
   const at = new Date();
   at.setDate(at.getDate() + (isNight ? 0 : 1));
-  return at.setHours(8, 0, 0, 0);
+  at.setHours(8, 0, 0, 0);
+  return { until: at.toISOString() };
 }
 
 /** The moon in the header: snooze, the settings, what one missed. */
@@ -79,7 +84,7 @@ function SnoozeItems({ onDone, onCustom }: { onDone: () => void; onCustom: () =>
   const snooze = useSnooze();
   const choose = (choice: Choice) => {
     onDone();
-    snooze(choice.until());
+    snooze(choice.length());
   };
   return (
     <>
@@ -123,10 +128,10 @@ function EndSnooze({ onDone }: { onDone: () => void }) {
   );
 }
 
-function useSnooze(): (ends: number) => void {
+function useSnooze(): (length: Snooze) => void {
   const { account } = useApp();
   const session = useSession();
-  return (ends) => void session.quiet.snooze(ends).catch(account.tell);
+  return (length) => void session.quiet.snooze(length).catch(account.tell);
 }
 
 /** The same choices, side by side on the page. */
@@ -138,7 +143,7 @@ export function SnoozeButtons() {
     <fieldset className="chips">
       <legend>{t("quiet.snooze")}</legend>
       {choices(Date.now()).map((choice) => (
-        <button key={choice.key} type="button" className="plain" onClick={() => snooze(choice.until())}>
+        <button key={choice.key} type="button" className="plain" onClick={() => snooze(choice.length())}>
           {t(choice.key as "quiet.snooze.30")}
         </button>
       ))}
@@ -159,7 +164,7 @@ function CustomSnooze({ onClose }: { onClose: () => void }) {
     const ends = new Date(String(new FormData(event.currentTarget).get("until"))).getTime();
     const ahead = ends - Date.now();
     if (!(ahead > 0 && ahead <= LONGEST_MS)) return setWrong(true);
-    snooze(ends);
+    snooze({ until: new Date(ends).toISOString() });
     onClose();
   };
   return (

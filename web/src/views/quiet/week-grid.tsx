@@ -224,14 +224,18 @@ function WeekBlock({ block, window, isFirst, isActive, onGrab, onKey, onActive }
       style={place}
       tabIndex={isFirst ? 0 : -1}
       aria-hidden={!isFirst}
-      aria-label={windowText(t, window, block.window + 1)}
       title={`${window.label ? `${window.label} · ` : ""}${spanText(t, window)}`}
       onPointerDown={grab("both")}
       onKeyDown={(event) => onKey(event, block.window)}
       onFocus={() => onActive(block.window)}
     >
+      <span className="visually-hidden">{windowText(t, window, block.window + 1)}</span>
       {block.hasStart && <span className="handle start" onPointerDown={grab("start")} />}
-      {block.hasStart && <span className="block-text">{window.start}</span>}
+      {block.hasStart && (
+        <span className="block-text" aria-hidden="true">
+          {window.start}
+        </span>
+      )}
       {block.hasEnd && <span className="handle end" onPointerDown={grab("end")} />}
     </button>
   );
