@@ -29,7 +29,8 @@ function held(): Chat {
   const listed = onList(chatOf(), [entry({ head: 2 }), entry({ id: OTHER, head: 9 })]);
   const items = [event(1, message("ann", "one")), event(2, message("ann", "two"))];
   const open = onPage(onLoading(listed, ROOM), ROOM, page(0, 2, items), "newest")[0];
-  return play(open, { t: "quiet", active: true, until: 9_000, next_start: null })[0];
+  const none: ServerFrame = { t: "quiet", active: false, until: null, next_start: 5_000 };
+  return play(open, none, { t: "quiet", active: true, until: 9_000, next_start: null })[0];
 }
 
 function texts(chat: Chat): string[] {
