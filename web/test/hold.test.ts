@@ -86,7 +86,9 @@ describe("in a hold", () => {
     );
     expect(fresh.hold.held).toEqual({ [ROOM]: { count: 1, mentions: 0 } });
   });
+});
 
+describe("what passes a hold", () => {
   it("one's own message of another device is shown above the hole, and nothing is asked for", () => {
     const mine = { ...live(event(7, message("me", "mine"))), past_hold: true } as ServerFrame;
     const [chat, effects] = play(held(), mine);

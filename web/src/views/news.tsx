@@ -97,7 +97,7 @@ function AlertLine({ alert, onDismiss }: { alert: Alert; onDismiss: () => void }
   return (
     <section className="alert-notice" data-testid="alert-notice">
       <Icon name="bell" />
-      <p>
+      <p className="alert-text">
         <strong>{t(`quiet.alert.${alert.reason}`, { name })}</strong>
         <small>{t("quiet.alert.why")}</small>
       </p>

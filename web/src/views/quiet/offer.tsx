@@ -28,7 +28,7 @@ export function QuietOffer() {
   };
   return (
     <section className="offer" aria-label={t("quiet.offer.title")} data-testid="quiet-offer">
-      <p>
+      <p className="calm-head">
         <Icon name="moon" />
         <strong>{t("quiet.offer.title")}</strong>
       </p>

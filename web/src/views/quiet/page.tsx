@@ -43,7 +43,7 @@ export default function QuietPage() {
         </div>
         <button
           type="button"
-          className="plain"
+          className="plain head-button"
           aria-label={t("quiet.digests")}
           onClick={() => router.go({ at: "digests" })}
         >
@@ -183,7 +183,7 @@ function Now({ saved }: { saved: QuietHours }) {
     text = ends === null ? t("quiet.bannerOpen") : t("quiet.now.quiet", { time: until(locale, ends, now) });
   return (
     <section className="panel now" data-testid="quiet-now">
-      <p className="now-text">
+      <p className="calm-head">
         <Icon name={active ? "moon" : "bell"} />
         <strong>{text}</strong>
       </p>

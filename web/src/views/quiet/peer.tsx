@@ -79,7 +79,7 @@ export function PeerNotice({ name, quiet, way, onWay }: PeerNoticeProps) {
   } as const;
   return (
     <section className="peer-quiet" aria-label={text} data-testid="peer-quiet">
-      <p>
+      <p className="calm-head">
         <Icon name="moon" />
         <strong>{text}</strong>
       </p>
