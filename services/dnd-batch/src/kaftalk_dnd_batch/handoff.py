@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.ids import UserId
@@ -43,7 +43,8 @@ class Handoff:
         """
         now_ms = self._clock.now_ms()
         replies = await self._redis.many([("ZRANGEBYSCORE", redis_keys.online(user), now_ms, "+inf") for user in users])
-        living = await self._living()
+        named = {gateway for gateways in replies if isinstance(gateways, list) for gateway in gateways}
+        living = await self._living(named)
         by_gateway: dict[str, list[UserId]] = {}
         for user, gateways in zip(users, replies, strict=True):
             for gateway in gateways if isinstance(gateways, list) else ():
@@ -59,9 +60,9 @@ class Handoff:
         """Hand a batch of releases to a gateway; False if it is gone, or takes it not."""
         return await self._post(gateway, RELEASES_PATH, body, "releases")
 
-    async def _living(self) -> dict[str, str]:
-        """Give the gateways' addresses by name, as of a second ago at most."""
-        if self._clock.monotonic() - self._read_s > GATEWAYS_KEPT_S:
+    async def _living(self, named: Collection[str] = ()) -> dict[str, str]:
+        """Give the gateways' addresses by name, as of a second ago at most; as of now if one of `named` is new."""
+        if self._clock.monotonic() - self._read_s > GATEWAYS_KEPT_S or not self._urls.keys() >= set(named):
             since_ms = self._clock.now_ms() - DEAD_AFTER_MS
             entries = await self._redis.run("ZRANGEBYSCORE", redis_keys.GATEWAYS, since_ms, "+inf")
             self._urls = dict(entry.split("|", 1) for entry in entries)
@@ -69,15 +70,20 @@ class Handoff:
         return self._urls
 
     async def _post(self, gateway: str, path: str, body: bytes, kind: str) -> bool:
-        backoff_s = RETRY_FIRST_S
+        backoff_s, refused = RETRY_FIRST_S, ""
         _waiting.inc()
         try:
             async with self._turns[gateway]:
-                while (url := (await self._living()).get(gateway)) is not None:
+                while (url := (await self._living([gateway])).get(gateway)) not in (None, refused):
                     result = await self._attempt(url, path, body)
                     _posts.labels(kind, result).inc()
-                    if result in ("taken", "refused", "nobody"):
+                    if result in ("taken", "refused"):
                         return result == "taken"
+                    if result == "nobody":
+                        # It is gone with its sockets, unless it came back elsewhere under its name.
+                        refused = url
+                        self._urls = {}
+                        continue
                     await self._clock.sleep(backoff_s)
                     backoff_s = min(2 * backoff_s, RETRY_LAST_S)
                 return False
