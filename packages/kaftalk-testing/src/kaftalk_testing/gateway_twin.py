@@ -40,14 +40,18 @@ class Taken:
 
 
 class GatewayTwin:
-    """What came, in order; `open` cleared holds every release at the door, `status` answers it."""
+    """What came, in order; `open` cleared holds every release at the door, before it is taken, and `done` after it.
+
+    `status` answers it: any but 200 is not taken.
+    """
 
     def __init__(self, name: str, redis: Redis, keys: InternalKeys) -> None:
         self.name = name
         self.taken: list[Taken] = []
         self.states: list[QuietState] = []
-        self.open = asyncio.Event()
+        self.open, self.done = asyncio.Event(), asyncio.Event()
         self.open.set()
+        self.done.set()
         self.at_the_door = asyncio.Event()
         self.status = 200
         self._redis = redis
@@ -112,6 +116,7 @@ class GatewayTwin:
             self.taken += [Taken(release, batch, now_ms) for release in batch.releases]
             async with self._news:
                 self._news.notify_all()
+            await self.done.wait()
         return Response(b"{}", self.status, media_type="application/json")
 
     async def _quiet(self, body: bytes) -> Response:
@@ -137,6 +142,7 @@ async def run_gateway_twin(redis: Redis, keys: InternalKeys, name: str = "twin")
         yield twin
     finally:
         twin.open.set()
+        twin.done.set()
         server.should_exit = True
         tasks[1].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,5 +1,6 @@
 """dnd-batch alone on a Kafka and a Redis of its own, with people, rooms and gateways made by hand."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -59,6 +60,23 @@ class QuietStack:
         if not self.stack.alive("dnd-batch"):
             await self.stack.start("dnd-batch")
 
+    async def two_instances(self) -> None:
+        """Let both instances run, each with some shards."""
+        await self.one_instance()
+        if not self.stack.alive("dnd-batch", 1):
+            await self.stack.start("dnd-batch", 1)
+        while len({owner for _, owner in await self._owners()}) < 2:
+            await asyncio.sleep(0.1)
+
+    async def owner_of(self, user: UserId) -> int:
+        """Give the index of the instance that has a user."""
+        return dict(await self._owners())[shard_of(user, SHARDS)]
+
+    async def somebody_of(self, index: int) -> UserId:
+        """Make up a user whom an instance has."""
+        owners = dict(await self._owners())
+        return next(user for user in iter(person, None) if owners[shard_of(user, SHARDS)] == index)
+
     def gateway(self, name: str = "twin") -> AbstractAsyncContextManager[GatewayTwin]:
         """Run a gateway's twin."""
         return run_gateway_twin(self.redis, self.keys, name)
@@ -105,6 +123,10 @@ class QuietStack:
         records = await self._records(shard)
         parsed = [parse(record.value) for record in records if (record.key or b"").decode().startswith(user)]
         return [record for record in parsed if isinstance(record, UserQuiet | Released)]
+
+    async def _owners(self) -> list[tuple[int, int]]:
+        owners = await self.redis.run("HGETALL", redis_keys.DND_OWNERS)
+        return [(int(shard), int(owner.partition("|")[0].rpartition("-")[2]) - 1) for shard, owner in owners.items()]
 
     async def _records(self, shard: int) -> list[LogRecord]:
         start, end = await self.ranges.bounds(topics.QUIET_HOURS, partition=shard)

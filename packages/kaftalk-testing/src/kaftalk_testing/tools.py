@@ -50,6 +50,9 @@ REDIS = Tool("redis-server", "redis-server", _on_path("redis-server"))
 MAVEN = Tool("mvn", "maven", _on_path("mvn"))
 JAVA = Tool("Java 17 or later", "default-jre-headless", lambda: java())
 CHROMIUM = Tool("chromium", "chromium", _on_path("chromium"))
+FAKETIME = Tool(
+    "libfaketime", "faketime", lambda: next(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+)
 
 
 def repository() -> Path:
@@ -126,7 +129,7 @@ def _apt_install(packages: Sequence[str]) -> None:
 def main() -> None:
     """Make sure that everything the tests need from Debian is there."""
     try:
-        ensure(REDIS, MAVEN, CHROMIUM)
+        ensure(REDIS, MAVEN, CHROMIUM, FAKETIME)
     except (MissingTools, ToolFailed) as error:
         sys.exit(str(error))
 
