@@ -14,12 +14,12 @@ import json, re, sys
 from functools import partial
 from pathlib import Path
 from kaftalk_thumbnailer.errors import Rejected
-from kaftalk_thumbnailer.rendering import render
+from kaftalk_thumbnailer.rendering import renderer_of
 from kaftalk_thumbnailer.sandbox import Limits, run_apart
 
-def measured(kind, source, folder):
+def measured(make, source, folder):
     try:
-        return render(kind, Path(source), Path(folder)).as_json()
+        return make(Path(source), Path(folder)).as_json()
     finally:
         status = Path("/proc/self/status").read_text()
         Path(source).with_name("peak").write_text(re.search(r"VmHWM:\\s*(\\d+)", status)[1])
@@ -27,7 +27,7 @@ def measured(kind, source, folder):
 for line in sys.stdin:
     kind, source, folder, limits = json.loads(line)
     try:
-        answer = {"result": run_apart(partial(measured, kind, source, folder), Limits(**limits))}
+        answer = {"result": run_apart(partial(measured, renderer_of(kind), source, folder), Limits(**limits))}
     except Rejected as error:
         answer = {"reason": error.reason, "detail": error.detail}
     print(json.dumps(answer), flush=True)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from kaftalk_thumbnailer.callback import MediaService
 from kaftalk_thumbnailer.intake import Intake
+from kaftalk_thumbnailer.rendering import renderer_of
 from kaftalk_thumbnailer.sandbox import Limits
 from kaftalk_thumbnailer.settings import Settings
 from kaftalk_thumbnailer.store import connect
@@ -41,5 +42,6 @@ def _wired() -> tuple[Settings, Intake]:
     """Put the function together once in the life of its environment."""
     settings = Settings.load(os.environ)
     store = connect(settings.bucket, settings.endpoint, settings.region)
+    renderer_of("image")
     media = MediaService(settings.media_url, settings.internal_key)
     return settings, Intake(store, media, bytes_max=settings.bytes_max, limits=Limits())

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 from kaftalk_thumbnailer import manifest as manifests
 from kaftalk_thumbnailer.errors import Reason, Rejected
-from kaftalk_thumbnailer.rendering import render
+from kaftalk_thumbnailer.rendering import renderer_of
 from kaftalk_thumbnailer.rendition import Rendition, Variant
 from kaftalk_thumbnailer.sandbox import Limits, run_apart
 from kaftalk_thumbnailer.sniffing import HEAD_BYTES, sniff
@@ -91,11 +91,12 @@ class Intake:
     def _rendered(self, upload: Upload, size: int, deadline: float) -> dict[str, Any]:
         if size > self._bytes_max:
             raise Rejected(Reason.TOO_LARGE, f"{size} bytes")
+        make = renderer_of("image" if upload.kind == "image" else "voice")
         with TemporaryDirectory(prefix="kaftalk-") as name:
             source, folder = Path(name, "source"), Path(name, "made")
             folder.mkdir()
             self._store.download(upload.incoming, source)
-            rendition = self._apart(partial(render, upload.kind, source, folder), deadline)
+            rendition = self._apart(partial(make, source, folder), deadline)
             files = {variant.file: variant.content_type for variant in rendition.variants.values()}
             for file, content_type in files.items():
                 self._store.upload(folder / file, upload.folder + file, content_type)
