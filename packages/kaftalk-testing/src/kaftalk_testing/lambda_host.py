@@ -6,6 +6,7 @@ when its event, and every one before it, has been worked off or has become a dea
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -92,7 +93,7 @@ class LambdaHost:
                 while True:
                     await self._turn()
             finally:
-                await self._cancel()
+                await self._stop_working()
 
     async def _turn(self) -> None:
         """Take up to as many events as there are idle environments, and commit what is done."""
@@ -114,7 +115,7 @@ class LambdaHost:
         """Commit, for each partition, behind the last event before which all are done; raise what a task raised."""
         done: dict[TopicPartition, int] = {}
         for partition, tasks in self._open.items():
-            while tasks and tasks[0][1].done():
+            while tasks and tasks[0][1].done() and not tasks[0][1].cancelled():
                 offset, task = tasks.popleft()
                 task.result()
                 done[partition] = offset + 1
@@ -169,11 +170,14 @@ class LambdaHost:
         self.dead_letters += 1
         _log.error("dead_letter", kind=error.kind, error=error.message)
 
-    async def _cancel(self) -> None:
+    async def _stop_working(self) -> None:
+        """Drop what is under way, which will be taken up again, and commit what is done."""
         tasks = [task for queue in self._open.values() for _, task in queue]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(KafkaError):
+            await self._commit()
 
 
 def _parsed(value: bytes | None) -> dict[str, Any] | None:
