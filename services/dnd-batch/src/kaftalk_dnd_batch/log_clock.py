@@ -34,7 +34,7 @@ class Writer(Protocol):
 
 
 class LogClock:
-    """A clock by the log; never falls while the process lives. It reads 0 until the first tick is stored."""
+    """A clock by the log. It reads 0 until the first tick is stored, and falls only as far as the broker's does."""
 
     def __init__(
         self, writer: Writer, topic: str, *, instance: str, shards: int, monotonic: Callable[[], float] = time.monotonic
@@ -46,7 +46,6 @@ class LogClock:
         self._monotonic = monotonic
         self._read_at_s = 0.0
         self._highest_ms = 0
-        self._ticking: asyncio.Task[None] | None = None
         self.stored_ms = 0
 
     def now_ms(self) -> int:
@@ -65,7 +64,7 @@ class LogClock:
         await asyncio.sleep(seconds)
 
     async def tick(self) -> None:
-        """Store a tick; callers at the same time share one that begins after the first of them asked.
+        """Store a tick and go on from its time.
 
         Raises AppendUnknown, AppendRefused.
         """
@@ -74,8 +73,11 @@ class LogClock:
         )
         # The broker's time was this when it stored the record, a moment ago: so we never run ahead of it.
         self._read_at_s = self._monotonic()
-        if appended.ts < self.stored_ms:
-            _log.warning("log_time_fell", by_ms=self.stored_ms - appended.ts)
+        fell_ms = max(self._highest_ms, self.stored_ms) - appended.ts
+        if fell_ms > AHEAD_MAX_MS:
+            _log.warning("log_time_fell", by_ms=fell_ms)
+            self._highest_ms = appended.ts
+            self.stored_ms = appended.ts
         self.stored_ms = max(self.stored_ms, appended.ts)
         _lag.set(self.stored_ms / 1000 - time.time())
 

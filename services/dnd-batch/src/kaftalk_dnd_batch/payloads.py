@@ -137,12 +137,11 @@ def _share(batch: RoomBatch, part: UserPart) -> _Share:
     if part.mine:
         room["mine"] = part.mine
     room_json = orjson.Fragment(orjson.dumps(room))
-    expired = batch.expired and part.from_ < batch.to
-    if part.muted or not (part.count or expired):
+    if part.muted or not (part.count or part.expired):
         return _Share((True, 0), room_json, None, None, 0, 0)
     line = {"room": batch.room, "count": part.count, "mentions": part.mentions}
     line |= {name: value for name in ("first_seq", "last_seq", "last_by") if (value := getattr(part, name)) is not None}
-    if expired:
+    if part.expired:
         line["expired"] = True
     stored = orjson.Fragment(orjson.dumps(line))
     told = stored if part.preview is None else orjson.Fragment(orjson.dumps(line | {"preview": part.preview}))
