@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,10 +138,10 @@ def run_host(kafka_bootstrap: str, tmp_path: Path) -> Host:
 
     @asynccontextmanager
     async def running(
-        function: LambdaFunction, topic: str = EVENTS, *, prefix: str = "incoming/", environments: int = 1
+        function: LambdaFunction, topic: str = EVENTS, *, retry_delays_s: Sequence[float] = (0.1, 0.1)
     ) -> AsyncIterator[LambdaHost]:
-        notification = Notification(topic, f"{topic}.dead", prefix, retry_delays_s=(0.1, 0.1))
-        host = LambdaHost(kafka_bootstrap, notification, function, tmp_path, environments=environments)
+        notification = Notification(topic, f"{topic}.dead", "incoming/", retry_delays_s=retry_delays_s)
+        host = LambdaHost(kafka_bootstrap, notification, function, tmp_path, environments=1)
         task = asyncio.create_task(host.run())
         try:
             yield host

@@ -26,10 +26,11 @@ class MediaListener:
     async def result_of(self, media: str, *, times: int = 1) -> dict[str, Any]:
         """Wait until a result of the media was told so often, and return the last one."""
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._of(media)) >= times)
-        return self._of(media)[-1]
+            await self._changed.wait_for(lambda: len(self.told_of(media)) >= times)
+        return self.told_of(media)[-1]
 
-    def _of(self, media: str) -> list[dict[str, Any]]:
+    def told_of(self, media: str) -> list[dict[str, Any]]:
+        """Return the results of the media, as they came."""
         return [result for result in self.told if result["id"] == media]
 
     async def _answer(self, request: Request) -> Response:

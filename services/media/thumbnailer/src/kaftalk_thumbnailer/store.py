@@ -15,6 +15,10 @@ class Absent(Exception):
     """There is no object under the key."""
 
 
+class Incomplete(Exception):
+    """Less came than was announced; taken for the whole it would be refused as truncated, and that for ever."""
+
+
 class ObjectStore:
     """One bucket."""
 
@@ -34,11 +38,12 @@ class ObjectStore:
         return content
 
     def download(self, key: str, path: Path) -> None:
-        """Copy the object into a file. Raises Absent."""
-        body = self._call("get_object", Key=key)["Body"]
+        """Copy the object into a file. Raises Absent, Incomplete."""
+        answer = self._call("get_object", Key=key)
         with path.open("wb") as file:
-            for chunk in body.iter_chunks(_CHUNK_BYTES):
-                file.write(chunk)
+            length = sum(map(file.write, answer["Body"].iter_chunks(_CHUNK_BYTES)))
+        if length != answer["ContentLength"]:
+            raise Incomplete(f"{key}: {length} of {answer['ContentLength']} bytes")
 
     def upload(self, path: Path, key: str, content_type: str) -> None:
         """Write a file's content under the key."""
