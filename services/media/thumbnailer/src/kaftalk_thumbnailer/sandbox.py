@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kaftalk_thumbnailer.errors import Reason, Rejected
@@ -32,7 +33,7 @@ class SandboxTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the child may use: memory of its own beside what it shares with the parent, CPU and time."""
+    """What the child may use: memory beside what it has from its parent (under 80 MiB of 512), CPU and time."""
 
     memory_bytes: int = 420 * 1024 * 1024
     cpu_s: int = 20
@@ -77,8 +78,9 @@ def _be_the_child(work: Callable[[], dict[str, Any]], limits: Limits, writer: in
 
 def _confine(limits: Limits) -> None:
     """Set the limits; RLIMIT_DATA counts private memory that can be written, whoever allocates it (Linux 4.7)."""
+    inherited = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     for name, value in (
-        (resource.RLIMIT_DATA, limits.memory_bytes),
+        (resource.RLIMIT_DATA, inherited + limits.memory_bytes),
         (resource.RLIMIT_FSIZE, _FILE_BYTES_MAX),
         (resource.RLIMIT_CORE, 0),
     ):
