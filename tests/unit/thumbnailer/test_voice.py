@@ -12,6 +12,7 @@ from kaftalk_testing.media_samples import (
     photo,
     recording,
     with_wav_bytes,
+    with_wav_rate,
     with_webm_duration,
 )
 
@@ -56,6 +57,11 @@ def test_the_duration_is_counted_and_not_believed(render: Render, claimed_ms: fl
 def test_a_wav_that_promises_more_than_it_has_lasts_as_long_as_it_lasts(render: Render, claimed: int) -> None:
     outcome = render("voice", with_wav_bytes(recording("wav", 1), claimed))
     assert abs(outcome.made["duration_ms"] - 1000) < 50
+
+
+@pytest.mark.parametrize("rate", [0, 1, 0xFFFFFFFF])
+def test_a_rate_that_no_microphone_has_is_refused(render: Render, rate: int) -> None:
+    assert render("voice", with_wav_rate(recording("wav", 1), rate)).reason in {"unsupported_type", "unreadable"}
 
 
 def test_a_page_that_never_ends_is_refused_in_little_memory(render: Render) -> None:

@@ -136,6 +136,12 @@ def with_wav_bytes(wav: bytes, announced: int) -> bytes:
     return wav[:at] + struct.pack("<I", announced) + wav[at + 4 :]
 
 
+def with_wav_rate(wav: bytes, rate: int) -> bytes:
+    """Return the recording with another number of samples a second in its header."""
+    at = wav.index(b"fmt ") + 12
+    return wav[:at] + struct.pack("<I", rate) + wav[at + 4 :]
+
+
 def _second(rate: int) -> "array[int]":
     swell = (math.sin(math.pi * n / rate) ** 2 for n in range(rate))
     return array("h", (int(20_000 * level * math.sin(n * 2 * math.pi * 440 / rate)) for n, level in enumerate(swell)))

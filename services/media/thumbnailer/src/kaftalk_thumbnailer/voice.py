@@ -20,6 +20,8 @@ SECONDS_MAX = 600
 CONTENT_TYPE = "audio/mp4"
 _FILE = "voice.m4a"
 _RATE = 48_000
+# No microphone has others; a resampler from 1 Hz makes 48,000 samples of one.
+_RATE_MIN, _RATE_MAX = 4_000, 192_000
 _BITS_A_SECOND = 64_000
 # A recorder that is stopped at ten minutes sharp writes its last block whole.
 _GRACE_S = 1
@@ -63,6 +65,8 @@ def _sound(recording: InputContainer) -> AudioStream:
     sound = recording.streams.audio[0]
     if sound.codec_context is None or sound.codec_context.name not in _CODECS:
         raise Rejected(Reason.UNSUPPORTED_TYPE, "codec")
+    if not _RATE_MIN <= sound.rate <= _RATE_MAX:
+        raise Rejected(Reason.UNSUPPORTED_TYPE, f"{sound.rate} samples a second")
     sound.codec_context.thread_count = 1
     return sound
 
