@@ -220,6 +220,7 @@ async def test_the_week_is_changed_by_mouse_and_keyboard_and_a_conflict_is_told(
     page = minji.page
     await page.goto("/quiet-hours")
     body = page.get_by_role("group", name="한 주의 조용한 시간")
+    await body.scroll_into_view_if_needed()
     box = await body.bounding_box()
     assert box is not None
     at = [(box["x"] + box["width"] * (day + 0.5) / 7, box["y"] + box["height"] * hour / 24) for day, hour in _DRAWN]
@@ -250,7 +251,7 @@ _DRAWN = ((0, 20), (4, 23))
 async def test_no_quiet_screen_breaks_a_rule_of_accessibility(newcomer: Newcomer) -> None:
     minji, alex = await bring_together(newcomer)
     await minji.page.goto("/quiet-hours")
-    await minji.page.get_by_role("button", name="근무 시간 외").click()
+    await minji.page.get_by_test_id("quiet-page").get_by_role("button", name="근무 시간 외").click()
     await minji.page.get_by_test_id("save-bar").get_by_role("button", name="저장").click()
     await expect(minji.page.get_by_test_id("save-bar")).to_have_count(0)
     await _snooze(alex, 3_600)

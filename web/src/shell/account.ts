@@ -84,6 +84,11 @@ export class Account {
 
   say = (key: "quiet.saved" | "quiet.on"): void => this.#add({ id: this.#newsId++, kind: "said", key });
 
+  /** Whoever looks at the digests needs no notice of them. */
+  seenReleases = (): void => {
+    this.news.value = this.news.value.filter((one) => one.kind !== "released");
+  };
+
   dismiss = (id: number): void => {
     this.news.value = this.news.value.filter((one) => one.id !== id);
   };

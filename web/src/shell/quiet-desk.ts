@@ -85,7 +85,7 @@ export class QuietDesk {
   async put(profile: QuietProfile, tag: string | null = this.settings.value.etag): Promise<boolean> {
     this.#set({ busy: true, fault: null });
     try {
-      const { value: saved, etag } = await this.api.setQuietHours(profile, tag);
+      const { value: saved, etag } = await this.api.setQuietHours(tidied(profile), tag);
       this.#set({ saved, etag, draft: null, conflict: false });
       void this.loadPreview().catch(() => undefined);
       return true;
@@ -229,6 +229,15 @@ function without(pierce: PiercePolicy, by: UserId, reason: Alert["reason"]): Pie
     case "urgent":
       return { ...pierce, urgent_rooms: false };
   }
+}
+
+/** Names as they are kept: NFC, without blank ends, and none rather than an empty one. */
+function tidied(profile: QuietProfile): QuietProfile {
+  const windows = profile.windows.map(({ label, ...window }) => {
+    const name = label?.normalize("NFC").trim();
+    return name ? { ...window, label: name } : window;
+  });
+  return { ...profile, windows };
 }
 
 function isSame(a: QuietProfile, b: QuietProfile): boolean {

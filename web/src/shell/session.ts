@@ -6,7 +6,7 @@ import { type Notify, open } from "../core/outbox";
 import type { RoomView } from "../core/rooms";
 import { length, normalise, TEXT_CHARS_MAX } from "../core/text";
 import type { Alert, Release } from "../protocol/quiet";
-import type { RemovedReason, RoomId, Seq, ServerFrame, User, UserId } from "../protocol/types";
+import type { HeldCount, RemovedReason, RoomId, Seq, ServerFrame, User, UserId } from "../protocol/types";
 import type { Api } from "./api";
 import { Attention } from "./attention";
 import { Loader } from "./loader";
@@ -45,8 +45,6 @@ export class ChatSession {
   #tasks = new Tasks();
   #open: RoomId | null = null;
   #welcomes = 0;
-  /** Nothing of what is held has been told on this connection yet. */
-  #isNew = false;
 
   constructor(
     readonly ports: SessionPorts,
@@ -105,14 +103,13 @@ export class ChatSession {
     if (this.#open && !document.hidden) this.#lookInto(this.#open);
   }
 
-  /** A new connection resumes to the start of the hold: the open room goes on from there. */
-  #lookAgain(): void {
-    this.#isNew = false;
-    if (this.#open && !document.hidden) this.#lookInto(this.#open);
+  /** Of the open room nothing stays held: it was opened as the hold began, or resumed to where it began. */
+  #lookBehind(held: Record<RoomId, HeldCount | undefined>): void {
+    if (this.#open && held[this.#open]?.count && !document.hidden) this.#lookInto(this.#open);
   }
 
   #lookInto(room: RoomId): void {
-    if (this.chat.value.hold.held[room]) void this.#loader.catchUp(room);
+    if (this.chat.value.hold.active) void this.#loader.catchUp(room);
   }
 
   /** Send a message; false if it is empty or long, or too many wait already. */
@@ -148,6 +145,15 @@ export class ChatSession {
     this.attention.read(id, room.position.seq);
   }
 
+  /** Read one's quiet hours again, and the days ahead. */
+  refreshQuiet = (): Promise<void> =>
+    this.#tasks.once("quiet page", () =>
+      this.#tasks.keepTrying(async () => {
+        await this.quiet.load();
+        await this.quiet.loadPreview();
+      }),
+    );
+
   /** Read the list again, as it is after what was just done. Raises ApiError. */
   refreshRooms = (): Promise<void> => this.#tasks.anew("list", () => this.#loader.list());
 
@@ -182,13 +188,12 @@ export class ChatSession {
     this.#take(onFrame(this.chat.value, frame, Date.now()));
     if (frame.t === "event") this.#loader.need([frame]);
     if (frame.t === "welcome") this.#welcomed();
-    if (frame.t === "held" && this.#isNew) this.#lookAgain();
+    if (frame.t === "held") this.#lookBehind(frame.rooms);
     if (frame.t === "room" && frame.change === "added" && frame.room.id === this.#open) this.open(this.#open);
   }
 
   /** Rooms that were joined elsewhere during an interruption are not announced: the list tells of them. */
   #welcomed(): void {
-    this.#isNew = true;
     this.attention.renew();
     this.#watch();
     if (this.#welcomes++ > 0) this.#perform({ kind: "list" });

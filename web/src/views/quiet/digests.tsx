@@ -17,6 +17,7 @@ export default function DigestsPage() {
   const releases = useStore(session.quiet.releases, (value) => value);
   useEffect(() => {
     void session.quiet.loadReleases().catch(account.tell);
+    account.seenReleases();
   }, [account, session]);
   useEffect(() => {
     session.need(releases.flatMap(({ digest }) => digest.rooms.flatMap((line) => line.last_by ?? [])));

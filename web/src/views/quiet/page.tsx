@@ -67,15 +67,13 @@ export default function QuietPage() {
 
 /** Read again what the server has when the page comes into view, and when a hold begins or ends. */
 function useFreshness(): void {
-  const { account } = useApp();
   const session = useSession();
   const { active, until: ends, nextStart } = useChat((chat) => chat.hold);
   const dirty = useStore(session.quiet.settings, (value) => value.draft !== null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a transition makes what was read old.
   useEffect(() => {
-    const { quiet } = session;
-    Promise.all([quiet.load(), quiet.loadPreview()]).catch(account.tell);
-  }, [account, session, active, ends, nextStart]);
+    void session.refreshQuiet();
+  }, [session, active, ends, nextStart]);
   useEffect(() => {
     if (!dirty) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();

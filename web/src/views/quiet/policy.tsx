@@ -165,7 +165,7 @@ export function PiercedList() {
         session.need(found.items.map((one) => one.by));
         setItems(found.items);
       },
-      () => setItems([]),
+      () => undefined,
     );
   }, [account, session]);
   if (items?.length === 0) return <p className="quiet-text">{t("quiet.pierced.none")}</p>;
