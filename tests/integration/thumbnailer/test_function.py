@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+import sys
 import uuid
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kaftalk_testing.lambda_host_runtime import LambdaFunction
 from kaftalk_testing.media_samples import CANARY, painting, photo, png_header, recording, saved
+from kaftalk_testing.ports import free_port
+from kaftalk_testing.probes import http_ok
+from kaftalk_testing.process import Program, start
 from kaftalk_testing.proxy import Faults, tcp_proxy
 
 WAIT_S = 60
@@ -187,6 +192,28 @@ async def test_a_result_that_nobody_takes_waits_in_the_manifest(
         assert letter["responsePayload"]["errorType"] == "NotTaken"
         await stage.events.write(letter["requestPayload"])
         assert await stage.media.result_of(media, times=4) == told
+
+
+async def test_the_host_runs_as_a_program_and_ends_when_it_is_told(
+    stage: Any, thumbnailer: LambdaFunction, kafka_bootstrap: str, tmp_path: Path
+) -> None:
+    media, port, topic = new_id(), free_port(), stage.events.topic
+    options = {
+        "--kafka": kafka_bootstrap,
+        "--topic": topic,
+        "--dead-letters": stage.events.dead_letters,
+        "--prefix": "incoming/",
+        "--folder": str(tmp_path),
+        "--port": str(port),
+    }
+    words = [word for option in options.items() for word in option]
+    command = (sys.executable, "-m", "kaftalk_testing.lambda_host", thumbnailer.handler, *words)
+    program = Program("lambda-host", command, http_ok(port, "/readyz"), thumbnailer.environment)
+    child = await start(program, tmp_path / "host.log", tied=True)
+    async with asyncio.timeout(WAIT_S):
+        await stage.bucket.put(incoming("image", media), photo())
+        assert (await stage.media.result_of(media))["status"] == "ready"
+        assert await child.stop() == 0
 
 
 @pytest.mark.slow

@@ -77,6 +77,7 @@ class LambdaHost:
         self.environments = [Environment(function, folder / f"environment-{n + 1}") for n in range(environments)]
         self._idle: asyncio.Queue[Environment] = asyncio.Queue()
         self._open: dict[TopicPartition, deque[tuple[int, asyncio.Task[None]]]] = {}
+        self.ready = False
         self.invocations = 0
         self.dead_letters = 0
 
@@ -89,6 +90,7 @@ class LambdaHost:
             stack.push_async_callback(self._producer.stop)
             await self._consumer.start()
             stack.push_async_callback(self._consumer.stop)
+            self.ready = True
             try:
                 while True:
                     await self._turn()
@@ -196,10 +198,10 @@ async def _run(arguments: argparse.Namespace) -> None:
         arguments.kafka, notification, function, Path(arguments.folder), environments=arguments.environments
     )
 
-    async def healthy(_request: Request) -> Response:
-        return Response(200, b'{"status":"ready"}')
+    async def readyz(_request: Request) -> Response:
+        return Response(200 if host.ready else 503, b"{}")
 
-    async with serve(healthy, arguments.port):
+    async with serve(readyz, arguments.port):
         work = asyncio.create_task(host.run())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, work.cancel)
