@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 import pytest_asyncio
 
 from kaftalk_testing.account import Account
@@ -204,17 +203,18 @@ async def test_holidays_of_a_calendar_are_quiet(me: Account) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("days=0", "days"), ("days=63", "days"), ("days=%2B5", "days"), ("days=two", "days"),
-        ("from=2027-02-30", "from"), ("from=13.03.2027", "from"), ("from=2027-03-13T00:00", "from"),
-        ("from=1999-12-31", "from"), ("from=2199-12-31&days=9", "from"), ("from=0", "from"),
-    ],
-)  # fmt: skip
-async def test_a_bad_preview_is_refused_by_the_name_of_its_field(me: Account, query: str, field: str) -> None:
-    answer = await me.ask("GET", f"/me/quiet-hours/preview?{query}")
-    assert (answer.status_code, _fields(answer)) == (422, [field])
+async def test_a_bad_preview_is_refused_by_the_name_of_its_field(me: Account) -> None:
+    bad = {
+        "days": ("days=0", "days=63", "days=%2B5", "days=two"),
+        "from": (
+            "from=2027-02-30", "from=13.03.2027", "from=2027-03-13T00:00", "from=1999-12-31",
+            "from=2199-12-31&days=9", "from=0",
+        ),
+    }  # fmt: skip
+    for field, queries in bad.items():
+        for query in queries:
+            answer = await me.ask("GET", f"/me/quiet-hours/preview?{query}")
+            assert (answer.status_code, _fields(answer)) == (422, [field]), query
 
 
 async def test_a_device_moves_the_zone_of_who_follows_it(me: Account) -> None:
