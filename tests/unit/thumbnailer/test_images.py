@@ -165,6 +165,20 @@ def test_an_animation_still_moves(render: Render, content: bytes) -> None:
         assert (image.format, getattr(image, "n_frames", 1), image.size) == ("WEBP", 12, (64, 48))
 
 
+@pytest.mark.parametrize("image_format", ["WEBP", "PNG"])
+def test_nothing_but_the_colours_of_an_animation_is_kept(render: Render, image_format: str) -> None:
+    tagged = opened(photo("PNG"))
+    notes = {name: tagged.info[name] for name in ("icc_profile", "exif")}
+    frames = [painting().rotate(90 * n) for n in range(3)]
+    content = saved(frames[0], image_format, save_all=True, append_images=frames[1:], duration=100, **notes)
+    assert CANARY in content
+    outcome = render("image", content)
+    assert outcome.made["animated"] is True
+    assert CANARY not in outcome.everything()
+    assert not opened(outcome.content("original")).getexif()
+    assert opened(outcome.content("original")).info["icc_profile"]
+
+
 def test_a_gif_of_one_frame_is_a_picture(render: Render) -> None:
     outcome = render("image", gif(1))
     assert outcome.made["animated"] is None

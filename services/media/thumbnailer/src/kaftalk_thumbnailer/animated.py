@@ -8,6 +8,7 @@ from kaftalk_thumbnailer.animation import Animation
 from kaftalk_thumbnailer.blur import blur
 from kaftalk_thumbnailer.errors import Reason, Rejected
 from kaftalk_thumbnailer.fitting import fitting_size
+from kaftalk_thumbnailer.icc import colour_profile
 from kaftalk_thumbnailer.rendition import Rendition, Variant
 from kaftalk_thumbnailer.sniffing import WEBP
 
@@ -51,8 +52,9 @@ def animated(image: Image.Image, animation: Animation, folder: Path, sides: tupl
     if animation.width * animation.height * animation.frames > DECODED_PIXELS_MAX:
         raise Rejected(Reason.TOO_MANY_PIXELS, f"{animation.frames} frames")
     preview_size, thumb_size = (_encoded_size(image.size, animation.frames, side) for side in sides)
-    preview = _written(image, animation, folder / "original.webp", preview_size)
-    thumb = _written(image, animation, folder / "thumb.webp", thumb_size)
+    profile = colour_profile(image.info.get("icc_profile"), "RGBA")
+    preview = _written(image, animation, folder / "original.webp", preview_size, profile)
+    thumb = _written(image, animation, folder / "thumb.webp", thumb_size, profile)
     return Rendition(
         {"original": preview, "preview": preview, "thumb": thumb},
         *preview_size,
@@ -69,9 +71,11 @@ def _encoded_size(size: tuple[int, int], frames: int, side_max: int) -> tuple[in
     return (width, height) if excess <= 1 else fitting_size(size, int(max(width, height) / excess**0.5))
 
 
-def _written(image: Image.Image, animation: Animation, path: Path, size: tuple[int, int]) -> Variant:
+def _written(
+    image: Image.Image, animation: Animation, path: Path, size: tuple[int, int], profile: bytes | None
+) -> Variant:
     frames = Frames(image, animation.frames, size)
+    options = {"quality": 75, "method": 0, "minimize_size": False, "loop": 0, "icc_profile": profile}
     with path.open("wb") as file:
-        options = {"quality": 75, "method": 0, "minimize_size": False, "loop": 0}
         frames.save(file, "WEBP", save_all=True, duration=animation.durations_ms, **options)
     return Variant(path.name, WEBP, *size)
