@@ -23,6 +23,7 @@ from kaftalk_dnd_batch.parts import Parts
 from kaftalk_dnd_batch.quiet_log import QuietLog
 from kaftalk_dnd_batch.registry import Registry
 from kaftalk_dnd_batch.releases import Releases
+from kaftalk_dnd_batch.remembered import RememberedCalendars
 from kaftalk_dnd_batch.room_batches import RoomBatches
 from kaftalk_dnd_batch.settings import Settings
 from kaftalk_dnd_batch.shards import Shards
@@ -30,6 +31,7 @@ from kaftalk_dnd_batch.states import States
 from kaftalk_dnd_batch.store import Store
 from kaftalk_dnd_batch.timers import Timers
 from kaftalk_dnd_batch.transitions import Transitions
+from kaftalk_dnd_batch.warmth import Warmth
 from kaftalk_protocol import topics as names
 from kaftalk_protocol.quiet_calendar import QuietCalendars
 from kaftalk_protocol.quiet_records import ORG_KEY, RECORD_BYTES_MAX
@@ -130,9 +132,10 @@ class App:
     def _wire_book(self) -> None:
         settings, redis = self._settings, self._redis
         self._log = QuietLog(self._logs.writer, self._logs.ranges, instance=settings.instance)
-        self._owned = OwnedUsers()
         self._timers = Timers()
-        self._machine = Machine(self._calendars)
+        remembered = RememberedCalendars(self._calendars)
+        self._machine = Machine(remembered)
+        self._owned = OwnedUsers(remembered.shared)
         self._handoff = Handoff(self._http, redis, self._clock)
         self._states = States(redis, self._handoff, self._tasks)
         self._accounts = Accounts(self._logs.accounts)
@@ -158,9 +161,10 @@ class App:
         self._registry = Registry(redis, self._clock, entry=entry, shards=settings.shards, owned=self._log.fences)
 
     def _wire_time(self) -> None:
+        batches = RoomBatches(self._held, self._views, self._clock)
         releases = Releases(
             views=self._views,
-            batches=RoomBatches(self._held, self._clock),
+            batches=batches,
             machine=self._machine,
             log=self._log,
             store=self._store,
@@ -173,6 +177,7 @@ class App:
         self._transitions = Transitions(
             self._timers, self._clock, self._machine, self._store, releases, self._states, self._book
         )
+        self._warmth = Warmth(self._owned, self._views, batches, self._clock)
         self._defaults = Defaults(self._logs.defaults, self._book)
         self._janitor = Janitor(self._owned, self._store, self._clock)
 
@@ -251,6 +256,7 @@ class App:
             "transitions": self._transitions.run,
             "registry": self._registry.run,
             "janitor": self._janitor.run,
+            "warmth": self._warmth.run,
         }
 
     def _taken(self, shard: int, users: Sequence[OwnedUser]) -> None:

@@ -1,7 +1,7 @@
 """The users of the shards that are ours, in memory."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from kaftalk_dnd_batch.quiet_log import Loaded, StoredRelease
@@ -33,9 +33,13 @@ class OwnedUser:
 
 
 class OwnedUsers:
-    """By id and by shard; a shard is `ready` when all that it holds has been taken in."""
+    """By id and by shard; a shard is ready when all that it holds has been taken in.
 
-    def __init__(self) -> None:
+    `shared` gives equal states parts in common: there are tens of thousands of them.
+    """
+
+    def __init__(self, shared: Callable[[UserQuiet], UserQuiet]) -> None:
+        self._shared = shared
         self._users: dict[UserId, OwnedUser] = {}
         self._shards: dict[int, dict[UserId, OwnedUser]] = {}
 
@@ -55,7 +59,7 @@ class OwnedUsers:
         self.drop_shard(shard)
         self._shards[shard] = {}
         return [
-            self.put(OwnedUser(shard, quiet, stored=True, releases=loaded.releases.get(user, {})))
+            self.put(OwnedUser(shard, self._shared(quiet), stored=True, releases=loaded.releases.get(user, {})))
             for user, quiet in loaded.users.items()
         ]
 

@@ -39,6 +39,7 @@ class ReleasedRoom:
     def __init__(self, batch: RoomBatch) -> None:
         self.batch = batch
         self._shares: dict[UserPart, _Share] = {}
+        self._last: tuple[UserPart, _Share] | None = None
 
     @cached_property
     def json(self) -> bytes:
@@ -50,11 +51,14 @@ class ReleasedRoom:
         part = self.batch.for_user(user, now_ms)
         if part is None:
             return None
+        if self._last is not None and self._last[0] is part:
+            return self._last[1]
         share = self._shares.get(part)
         if share is None:
             if len(self._shares) >= _PARTS_MAX:
                 self._shares.clear()
             share = self._shares[part] = _share(self.batch, part)
+        self._last = part, share
         return share
 
 

@@ -21,6 +21,7 @@ from kaftalk_dnd_batch.store import Sealed, Store
 from kaftalk_protocol.ids import RoomId
 from kaftalk_protocol.quiet_profile import OrgQuiet
 from kaftalk_protocol.quiet_records import Hold, released_key
+from kaftalk_protocol.quiet_state import QuietState
 from kaftalk_roomlog.partition_queue import Appended
 from kaftalk_runtime import metrics
 from kaftalk_runtime.clock import Clock
@@ -47,6 +48,7 @@ class _Made(NamedTuple):
     hold: Hold
     release: Release
     after: Sealed
+    told: QuietState
     late_by_s: int | None
 
 
@@ -104,7 +106,8 @@ class Releases:
             lost_by = await self._views.lost_by(ids, start_ms)
             ends_ms = max(user.quiet.hold.end_ms for user in users if user.quiet.hold is not None)
             patient = self._clock.now_ms() < ends_ms + PATIENCE_MS
-            rooms = await self._batches.of(set(chain.from_iterable(rooms_of.values())), start_ms, patient=patient)
+            asked = set(chain.from_iterable(rooms_of.values()))
+            rooms = await self._batches.of(asked, start_ms, ends_ms=ends_ms, patient=patient)
         made: list[_Made] = []
         with _steps.labels("make").time():
             for number, user in enumerate(users):
@@ -122,7 +125,7 @@ class Releases:
         made = release(user.id, hold, rooms, lost, after=state, late_by_s=late_s, now_ms=now_ms)
         if made.is_empty:
             after = self._store.seal(user, self._machine.done(user.quiet, now_ms, noted=False))
-        return _Made(user, hold, made, after, late_s)
+        return _Made(user, hold, made, after, state, late_s)
 
     async def _hand_over(self, made: Sequence[_Made], rooms: Mapping[RoomId, ReleasedRoom]) -> None:
         """Post to all gateways that have sockets of these users, whoever still owns them a moment before."""
@@ -157,7 +160,7 @@ class Releases:
             _lag.observe((now_ms - one.hold.end_ms) / 1000)
             _held_rooms.observe(one.release.rooms_held)
             _released.labels("empty" if one.release.is_empty else "late" if one.late_by_s else "in time").inc()
-        self._tell([one.user for one in done])
+        self._states.put({one.user.id: one.told for one in done})
 
     async def _end_silent(self, users: Sequence[OwnedUser]) -> None:
         """End holds that held no message back: nothing to hand over but the new state."""
@@ -166,10 +169,7 @@ class Releases:
         in_force = await self._store.put(changes)
         ended = [user for user, stored in zip(users, in_force, strict=True) if stored]
         _released.labels("silent").inc(len(ended))
-        self._tell(ended)
-
-    def _tell(self, users: Sequence[OwnedUser]) -> None:
-        self._states.put({user.id: self._machine.state(user.quiet, self._org()) for user in users})
+        self._states.put({user.id: self._machine.state(user.quiet, self._org()) for user in ended})
 
     def _record(self, one: _Made, now_ms: int) -> Write:
         user = one.user

@@ -1,7 +1,8 @@
-"""What rooms release, read once for all who are released within the same few seconds."""
+"""What rooms release, read once for all whose hold began together and is over."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from kaftalk_dnd_batch.payloads import ReleasedRoom
 from kaftalk_protocol.ids import RoomId
@@ -10,8 +11,9 @@ from kaftalk_runtime.clock import Clock
 from kaftalk_runtime.logs import get_logger
 from kaftalk_views.errors import ViewUnavailable
 from kaftalk_views.held import HeldRanges
+from kaftalk_views.room_views import RoomViews
 
-KEPT_S = 5.0
+KEPT_MS = 60_000
 AT_ONCE = 16
 PREFETCH_ROOMS = 500
 
@@ -22,18 +24,31 @@ _left_out = metrics.counter(
 )
 
 
-class RoomBatches:
-    """Reads and keeps the held ranges of rooms for 5 s; what happens meanwhile reaches everybody live, afterwards."""
+class _Kept(NamedTuple):
+    """What a room released as of `read_ms`."""
 
-    def __init__(self, held: HeldRanges, clock: Clock) -> None:
+    read_ms: int
+    room: ReleasedRoom | None
+
+
+class RoomBatches:
+    """Reads the held ranges of rooms, once for all who wait: what was read after somebody's end is right for her.
+
+    What happens later reaches her live, after the release.
+    """
+
+    def __init__(self, held: HeldRanges, views: RoomViews, clock: Clock) -> None:
         self._held = held
+        self._views = views
         self._clock = clock
-        self._kept: dict[tuple[RoomId, int], tuple[float, ReleasedRoom | None]] = {}
+        self._kept: dict[tuple[RoomId, int], _Kept] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._turn = asyncio.Lock()
 
-    async def of(self, rooms: Iterable[RoomId], start_ms: int, *, patient: bool) -> dict[RoomId, ReleasedRoom]:
-        """Give what rooms hold since `start_ms`; those that hold nothing are missing.
+    async def of(
+        self, rooms: Iterable[RoomId], start_ms: int, *, ends_ms: int, patient: bool
+    ) -> dict[RoomId, ReleasedRoom]:
+        """Give what rooms hold since `start_ms`, as of `ends_ms` or later; those that hold nothing are missing.
 
         Out of patience, a room that cannot be read is left out too: gateways catch it up from its log.
         Raises RedisAway, ViewUnavailable.
@@ -41,34 +56,56 @@ class RoomBatches:
         asked = list(rooms)
         async with self._turn:
             self._drop_old()
-            missing = [room for room in asked if (room, start_ms) not in self._kept]
-            for start in range(0, len(missing), PREFETCH_ROOMS):
-                await self._read(missing[start : start + PREFETCH_ROOMS], start_ms, patient=patient)
+            await self._look_again(self._old(asked, start_ms, ends_ms), start_ms)
+            await self._read(self._old(asked, start_ms, ends_ms), start_ms, patient=patient)
             kept = ((room, self._kept.get((room, start_ms))) for room in asked)
-            return {room: found[1] for room, found in kept if found is not None and found[1] is not None}
+            return {room: found.room for room, found in kept if found is not None and found.room is not None}
 
-    async def _read(self, rooms: Collection[RoomId], start_ms: int, *, patient: bool) -> None:
-        await self._held.prefetch(rooms, start_ms)
-        read_s = self._clock.monotonic()
+    async def warm(self, rooms: Iterable[RoomId], start_ms: int) -> None:
+        """Read what rooms hold so far: where nothing is said until the end, it need not be read again.
 
-        async def one(room: RoomId) -> None:
-            async with self._gate:
-                try:
-                    batch = await self._held.batch(room, start_ms)
-                except ViewUnavailable as error:
-                    if patient:
-                        raise
-                    _left_out.inc()
-                    _log.warning("room_left_to_resuming", room=room, error=repr(error))
-                    return
-            self._kept[room, start_ms] = (read_s, ReleasedRoom(batch) if batch is not None else None)
+        Raises RedisAway, ViewUnavailable.
+        """
+        async with self._turn:
+            missing = [room for room in rooms if (room, start_ms) not in self._kept]
+            await self._read(missing, start_ms, patient=False)
 
-        async with asyncio.TaskGroup() as group:
-            for room in rooms:
-                group.create_task(one(room))
+    def _old(self, rooms: Iterable[RoomId], start_ms: int, ends_ms: int) -> list[RoomId]:
+        """Give the rooms of which nothing is kept that was read late enough."""
+        kept = ((room, self._kept.get((room, start_ms))) for room in rooms)
+        return [room for room, found in kept if found is None or found.read_ms < ends_ms]
+
+    async def _look_again(self, rooms: Iterable[RoomId], start_ms: int) -> None:
+        """Keep on what was read ahead, where the room's head has not moved since."""
+        ahead = [room for room in rooms if (kept := self._kept.get((room, start_ms))) and kept.room]
+        now_ms = self._clock.now_ms()
+        heads = await self._views.heads(ahead) if ahead else {}
+        for room, head in heads.items():
+            read = self._kept[room, start_ms].room
+            if read is not None and (head.epoch, head.seq) == (read.batch.epoch, read.batch.to):
+                self._kept[room, start_ms] = _Kept(now_ms, read)
+
+    async def _read(self, rooms: Sequence[RoomId], start_ms: int, *, patient: bool) -> None:
+        for start in range(0, len(rooms), PREFETCH_ROOMS):
+            some = rooms[start : start + PREFETCH_ROOMS]
+            await self._held.prefetch(some, start_ms)
+            await asyncio.gather(*(self._read_one(room, start_ms, patient=patient) for room in some))
         _read.inc(len(rooms))
 
+    async def _read_one(self, room: RoomId, start_ms: int, *, patient: bool) -> None:
+        async with self._gate:
+            read_ms = self._clock.now_ms()
+            try:
+                batch = await self._held.batch(room, start_ms)
+            except ViewUnavailable as error:
+                if patient:
+                    raise
+                _left_out.inc()
+                _log.warning("room_left_to_resuming", room=room, error=repr(error))
+            else:
+                self._kept[room, start_ms] = _Kept(read_ms, ReleasedRoom(batch) if batch is not None else None)
+
     def _drop_old(self) -> None:
-        since_s = self._clock.monotonic() - KEPT_S
-        for key in [key for key, (read_s, _) in self._kept.items() if read_s < since_s]:
+        since_ms = self._clock.now_ms() - KEPT_MS
+        for key in [key for key, kept in self._kept.items() if kept.read_ms < since_ms]:
             del self._kept[key]

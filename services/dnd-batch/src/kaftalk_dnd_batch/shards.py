@@ -1,6 +1,7 @@
 """Which users are ours: the shards that the group gave us, once they are claimed in the log and read."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Collection, Sequence
 
 import orjson
@@ -68,6 +69,9 @@ class Shards:
             await asyncio.gather(*(self._take(shard, gate) for shard in due))
             _owned_shards.set(len(self._owned.shards))
             _owned_users.set(len(self._owned))
+            if due:
+                # What was read stays: looking through it for cycles would stop everything for a moment in a stampede.
+                gc.freeze()
             if self.wanted <= self._owned.shards:
                 self._changed.clear()
                 if self.wanted <= self._owned.shards:
