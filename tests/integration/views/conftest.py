@@ -14,6 +14,7 @@ from kaftalk_testing.room_logs import START_MS
 from kaftalk_views import generation
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.cursors import ReadCursors
+from kaftalk_views.held import HeldRanges
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.notes import Notes
@@ -58,6 +59,11 @@ async def notes(views: RoomViews, log: LogTwin) -> AsyncIterator[Notes]:
 @pytest.fixture
 def history(views: RoomViews, log: LogTwin, notes: Notes) -> RoomHistory:
     return RoomHistory(views, log, notes)
+
+
+@pytest.fixture
+def held(views: RoomViews, log: LogTwin, notes: Notes) -> HeldRanges:
+    return HeldRanges(views, log, notes)
 
 
 @pytest.fixture
