@@ -1,4 +1,4 @@
-"""People of a whole stack, whose quiet hours a test may write itself."""
+"""People of a whole stack with quiet hours."""
 
 from collections.abc import AsyncIterator
 
@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from kaftalk_testing.account import Account
-from kaftalk_testing.quiet_by_hand import QuietByHand, quiet_by_hand
 from kaftalk_testing.stack import Stack
 
 
@@ -14,12 +13,6 @@ from kaftalk_testing.stack import Stack
 async def http(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=stack.url, timeout=15) as client:
         yield client
-
-
-@pytest.fixture
-async def by_hand(stack: Stack) -> AsyncIterator[QuietByHand]:
-    async with quiet_by_hand(stack) as hand:
-        yield hand
 
 
 @pytest.fixture

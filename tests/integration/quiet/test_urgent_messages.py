@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from kaftalk_protocol.quiet_profile import Pierce
 from kaftalk_testing.account import Account
 from kaftalk_testing.chat_socket import ChatSocket, Frame
-from kaftalk_testing.quiet_by_hand import QuietByHand, quiet_state
+from kaftalk_testing.quiet_hours import begin_quiet, pierce, set_profile
 from kaftalk_testing.stack import Stack
 
-NOBODY = Pierce(direct_send_anyway=False)
+NOBODY = pierce(direct=False)
 
 
 def _send(room: str, n: int, notify: str = "urgent") -> Frame:
@@ -28,9 +27,9 @@ async def _texts(account: Account, room: str) -> list[str]:
 
 
 async def test_three_a_day_go_and_what_follows_a_spent_one_goes_too(
-    stack: Stack, by_hand: QuietByHand, ann: Account, bob: Account, direct: str
+    stack: Stack, ann: Account, bob: Account, direct: str
 ) -> None:
-    await by_hand.put(quiet_state(bob.id))
+    await begin_quiet(bob)
     async with await ChatSocket.open(stack.ws_url(0), ann) as a:
         assert [(await a.ask(_send(direct, n)))["t"] for n in (1, 2, 3)] == ["ack"] * 3
         assert (await a.ask(_send(direct, 3)))["dup"] is True
@@ -47,9 +46,9 @@ async def test_three_a_day_go_and_what_follows_a_spent_one_goes_too(
 
 
 async def test_a_policy_that_lets_nobody_through_forbids_it(
-    stack: Stack, by_hand: QuietByHand, ann: Account, bob: Account, direct: str
+    stack: Stack, ann: Account, bob: Account, direct: str
 ) -> None:
-    await by_hand.put(quiet_state(bob.id, pierce=NOBODY))
+    await begin_quiet(bob, **NOBODY)
     async with await ChatSocket.open(stack.ws_url(0), ann) as a:
         refused = await a.ask(_send(direct, 1))
         assert refused["code"] == "forbidden"
@@ -57,14 +56,14 @@ async def test_a_policy_that_lets_nobody_through_forbids_it(
         assert (await a.ask(_send(direct, 1, "normal")))["t"] == "ack"
     over_rest = await ann.ask("POST", f"/rooms/{direct}/messages", **_body())
     assert (over_rest.status_code, over_rest.json()["code"]) == (403, "forbidden")
-    await by_hand.put(quiet_state(bob.id, pierce=Pierce(vip=(ann.id,), direct_send_anyway=False)))
+    await set_profile(bob, **pierce(vip=(ann.id,), direct=False))
     assert (await ann.ask("POST", f"/rooms/{direct}/messages", **_body())).status_code == 201
 
 
 async def test_what_is_sent_at_once_keeps_its_order_around_urgent_ones(
-    stack: Stack, by_hand: QuietByHand, ann: Account, bob: Account, direct: str
+    stack: Stack, ann: Account, bob: Account, direct: str
 ) -> None:
-    await by_hand.put(quiet_state(bob.id))
+    await begin_quiet(bob)
     notifies = ["normal", "urgent", "silent", "urgent", "normal", "urgent", "urgent", "normal"]
     async with await ChatSocket.open(stack.ws_url(0), ann) as a:
         for n, notify in enumerate(notifies, 1):
@@ -78,8 +77,8 @@ async def test_what_is_sent_at_once_keeps_its_order_around_urgent_ones(
     assert await _texts(ann, direct) == [f"{n} {notifies[n - 1]}" for n in (1, 2, 3, 4, 5, 6, 8)]
 
 
-async def test_an_idempotent_repeat_counts_once(by_hand: QuietByHand, ann: Account, bob: Account, direct: str) -> None:
-    await by_hand.put(quiet_state(bob.id))
+async def test_an_idempotent_repeat_counts_once(ann: Account, bob: Account, direct: str) -> None:
+    await begin_quiet(bob)
     path = f"/rooms/{direct}/messages"
     answers = [
         (await ann.ask("POST", path, **_body(), headers={"Idempotency-Key": key})).status_code for key in "aaabbc"
@@ -89,30 +88,27 @@ async def test_an_idempotent_repeat_counts_once(by_hand: QuietByHand, ann: Accou
 
 
 async def test_without_quiet_hours_it_is_an_ordinary_message(
-    stack: Stack, by_hand: QuietByHand, ann: Account, bob: Account, direct: str
+    stack: Stack, ann: Account, bob: Account, direct: str
 ) -> None:
-    await by_hand.put(quiet_state(bob.id, begun_s=-600, pierce=NOBODY))
+    await set_profile(bob, **NOBODY)
     async with await ChatSocket.open(stack.ws_url(0), ann) as a:
         assert [(await a.ask(_send(direct, n)))["t"] for n in range(1, 6)] == ["ack"] * 5
-    assert await by_hand.redis.run("KEYS", f"urgent:{bob.id}:*") == []
 
 
-async def test_in_rooms_it_is_stored_whatever_the_members_let_through(
-    stack: Stack, by_hand: QuietByHand, ann: Account, bob: Account
-) -> None:
+async def test_in_rooms_it_is_stored_whatever_the_members_let_through(stack: Stack, ann: Account, bob: Account) -> None:
     room = (await ann.room())["id"]
     await bob.join(room)
-    await by_hand.put(quiet_state(bob.id, pierce=NOBODY))
+    await begin_quiet(bob, **NOBODY)
     async with await ChatSocket.open(stack.ws_url(0), ann) as a:
         assert [(await a.ask(_send(room, n)))["t"] for n in range(1, 6)] == ["ack"] * 5
 
 
 @pytest.mark.slow
 async def test_while_redis_is_away_it_is_unavailable_and_goes_later_in_its_place(
-    breakable_stack: Stack, by_hand: QuietByHand, ann: Account, bob: Account, direct: str
+    breakable_stack: Stack, ann: Account, bob: Account, direct: str
 ) -> None:
     stack = breakable_stack
-    await by_hand.put(quiet_state(bob.id))
+    await begin_quiet(bob)
     async with await ChatSocket.open(stack.ws_url(0), ann) as a:
         assert (await a.ask(_send(direct, 1, "normal")))["t"] == "ack"
         stack.pause("redis")

@@ -3,16 +3,21 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
 from kaftalk_gateway import metrics
-from kaftalk_gateway.connection import CatchUp, Connection
+from kaftalk_gateway.connection import CatchUp, Connection, Member
+from kaftalk_gateway.held_counts import HeldCounts
+from kaftalk_gateway.hold_floors import is_settled
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.peers import Outbox, Peers
 from kaftalk_gateway.presence import Presences, online_commands
 from kaftalk_gateway.questions import SERVER_FRAME_BYTES
+from kaftalk_gateway.quiet_lookup import QuietLookup
+from kaftalk_gateway.quiet_member import MemberQuiet
+from kaftalk_gateway.quiet_states import QuietHours
 from kaftalk_gateway.resume import EVENTS_MAX, Resumer
 from kaftalk_gateway.session import PING_EVERY_S
 from kaftalk_gateway.settings import GatewaySettings
@@ -20,11 +25,12 @@ from kaftalk_protocol import redis_keys, server_frames
 from kaftalk_protocol.client_frames import FRAME_BYTES_MAX, Hello
 from kaftalk_protocol.errors import CloseCode, Code
 from kaftalk_protocol.ids import RoomId, SessionId, StreamId, UserId
+from kaftalk_protocol.quiet_state import QuietState
 from kaftalk_protocol.text import TEXT_CHARS_MAX
 from kaftalk_runtime.redis_client import Command, Redis, RedisError, RedisRefused, Script
 from kaftalk_views.room_views import RoomViews
 
-FEATURES = ["annotations", "history", "presence", "read", "typing"]
+FEATURES = ["annotations", "history", "presence", "quiet_hours", "read", "typing"]
 RESUMING_MAX = 2_000
 """Rooms that a connection may be catching up in: twice what a user may be a member of."""
 _MEDIA_MAX = 10
@@ -37,6 +43,9 @@ _RELEASE_STREAM = Script("""
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return 0
 """)
+
+
+_Noted = TypeVar("_Noted")
 
 
 class _Ticket(NamedTuple):
@@ -75,6 +84,9 @@ class Admission:
         presences: Presences,
         peers: Peers,
         outbox: Outbox,
+        lookup: QuietLookup,
+        hours: QuietHours,
+        counts: HeldCounts,
         settings: GatewaySettings,
         now_ms: Callable[[], int],
     ) -> None:
@@ -85,6 +97,9 @@ class Admission:
         self._presences = presences
         self._peers = peers
         self._outbox = outbox
+        self._lookup = lookup
+        self._hours = hours
+        self._counts = counts
         self._settings = settings
         self._now_ms = now_ms
         self._gateway = settings.instance
@@ -93,9 +108,10 @@ class Admission:
         """Redeem the ticket and open the session; False if the connection was closed instead."""
         try:
             ticket = await self._redeem(hello.ticket)
-            with self._noting_changes(ticket.user) as changes:
+            with self._noting_changes(ticket.user) as (changes, told):
                 found = await self._register(connection, ticket, StreamId(hello.stream))
                 heads = await self._views.heads(self._unlinked(found.rooms))
+                quiet = await self._quiet(ticket.user, found.rooms, told)
         except _Closed as closed:
             connection.close(closed.code, closed.reason)
             return False
@@ -104,7 +120,7 @@ class Admission:
             return False
         if not connection.is_open:
             return False
-        self._open(connection, ticket, hello, found)
+        self._open(connection, ticket, hello, found, quiet)
         positions = {room: head.seq for room, head in heads.items()}
         rooms = found.rooms.union(room for room, joined in changes.items() if joined)
         rooms.difference_update(room for room, joined in changes.items() if not joined)
@@ -128,6 +144,7 @@ class Admission:
             return
         if last is not None:
             self._presences.left(last)
+            self._hours.changed(last)
         own = self._mark(connection)
         try:
             await self._redis.many(
@@ -140,17 +157,29 @@ class Admission:
             return
 
     @contextmanager
-    def _noting_changes(self, user: UserId) -> Iterator[dict[RoomId, bool]]:
-        """Collect which rooms the user gets (True) and loses while her rooms are being read."""
+    def _noting_changes(self, user: UserId) -> Iterator[tuple[dict[RoomId, bool], list[QuietState]]]:
+        """Collect which rooms the user gets (True) and loses, and what her quiet hours become, while they are read."""
         changes: dict[RoomId, bool] = {}
-        admitting = self._hub.admitting.setdefault(user, [])
-        admitting.append(changes)
-        try:
-            yield changes
-        finally:
-            self._hub.admitting[user] = [other for other in self._hub.admitting[user] if other is not changes]
-            if not self._hub.admitting[user]:
-                del self._hub.admitting[user]
+        told: list[QuietState] = []
+        with _kept(self._hub.admitting, user, changes), _kept(self._hub.admitting_quiet, user, told):
+            yield changes, told
+
+    # --- quiet hours ---
+
+    async def _quiet(self, user: UserId, rooms: Iterable[RoomId], told: list[QuietState]) -> MemberQuiet | None:
+        """Learn the quiet hours of one who comes and what they hold; None if she is here already."""
+        if user in self._hub.members:
+            return None
+        quiet = MemberQuiet()
+        for state in (await self._lookup.first(user)).values():
+            quiet.take(state)
+        for state in told:
+            quiet.take(state)
+        if quiet.plan is not None and quiet.state is not None and quiet.state.active_at(self._now_ms()):
+            quiet.counts = await self._counts.first(user, rooms, quiet.plan)
+            for state in told:
+                quiet.take(state)
+        return quiet
 
     # --- the ticket ---
 
@@ -190,16 +219,28 @@ class Admission:
 
     # --- the session ---
 
-    def _open(self, connection: Connection, ticket: _Ticket, hello: Hello, found: _Found) -> None:
+    def _open(
+        self, connection: Connection, ticket: _Ticket, hello: Hello, found: _Found, quiet: MemberQuiet | None
+    ) -> None:
         connection.stream = StreamId(hello.stream)
         connection.stream_known = found.stream_owner is not None
-        self._hub.admit(connection, ticket.user, ticket.sid)
+        member = self._hub.admit(connection, ticket.user, ticket.sid)
         self._take_stream(connection, found.stream_owner)
         connection.session.admitted()
-        for frame in (self._welcome(found.user), _QUIET, _HELD):
-            connection.write(frame)
+        connection.write(self._welcome(found.user))
+        self._tell_quiet(connection, member, quiet)
         self._presences.active(connection, on=True)
         metrics.frames_in.labels("hello").inc()
+
+    def _tell_quiet(self, connection: Connection, member: Member, quiet: MemberQuiet | None) -> None:
+        """Carry out what is known of a new member's quiet hours, and tell the connection of them and what they hold."""
+        if quiet is not None and not member.rooms:
+            member.quiet = quiet
+            quiet.open(self._now_ms())
+        connection.write(member.quiet.told.encode())
+        self._counts.tell_all(connection)
+        self._hours.advance(member)
+        self._hours.changed(member)
 
     def _welcome(self, user: dict[str, Any]) -> bytes:
         shown = {name: user[name] for name in server_frames.User.model_fields}
@@ -232,8 +273,8 @@ class Admission:
             feed = self._hub.add_room(member, room)
             if room in given:
                 continue
-            if feed.is_ready:
-                feed.listeners[connection] = None
+            if feed.is_ready and is_settled(feed, member):
+                feed.listen(connection)
             else:
                 self._resumer.begin(connection, room, CatchUp(heads.get(room)))
         self.resume(connection, given)
@@ -284,5 +325,13 @@ class Admission:
         return f"{self._gateway}|{connection.key}"
 
 
-_QUIET = server_frames.Quiet(active=False, until=None, next_start=None).encode()
-_HELD = server_frames.Held(rooms={}, total=0).encode()
+@contextmanager
+def _kept(lists: dict[UserId, list[_Noted]], user: UserId, noted: _Noted) -> Iterator[None]:
+    """Have a collection in a user's list while the block runs."""
+    lists.setdefault(user, []).append(noted)
+    try:
+        yield
+    finally:
+        lists[user] = [other for other in lists[user] if other is not noted]
+        if not lists[user]:
+            del lists[user]

@@ -5,19 +5,29 @@ from collections.abc import Awaitable, Callable
 
 from kaftalk_gateway import metrics
 from kaftalk_gateway.admission import Admission
+from kaftalk_gateway.alerts import Alerts
 from kaftalk_gateway.annotations import Annotations
 from kaftalk_gateway.fanout import Fanout
 from kaftalk_gateway.guarded_protocol import GuardedWebSocket
 from kaftalk_gateway.handshake import Handshakes
+from kaftalk_gateway.held_counts import HeldCounts
+from kaftalk_gateway.hold_floors import HoldFloors
+from kaftalk_gateway.holding import Holding
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.limits import SharedLimits
 from kaftalk_gateway.links import Links, Owners
 from kaftalk_gateway.membership import Memberships
 from kaftalk_gateway.newcomers import Newcomers
+from kaftalk_gateway.past_holds import PastHolds
 from kaftalk_gateway.peers import Outbox, Peers
+from kaftalk_gateway.pierced_notes import PiercedNotes
 from kaftalk_gateway.presence import Presences
 from kaftalk_gateway.publisher import Publisher
 from kaftalk_gateway.questions import Questions
+from kaftalk_gateway.quiet_authority import QuietAuthority
+from kaftalk_gateway.quiet_inbox import QuietInbox
+from kaftalk_gateway.quiet_lookup import QuietLookup
+from kaftalk_gateway.quiet_states import QuietHours
 from kaftalk_gateway.resume import Resumer
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_gateway.settings import GatewaySettings
@@ -35,17 +45,20 @@ from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.clock import SystemClock
 from kaftalk_runtime.health import Health, internal_app
 from kaftalk_runtime.internal_auth import InternalKeys
+from kaftalk_runtime.internal_http import InternalHttp
 from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.redis_client import open_redis
 from kaftalk_runtime.serving import Listener
 from kaftalk_runtime.tasks import Tasks
 from kaftalk_views.cursors import ReadCursors
+from kaftalk_views.held import HeldRanges
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.notes import Notes
 from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.placements import Placements
+from kaftalk_views.quiet_states import QuietReads
 from kaftalk_views.room_views import RoomViews
 from kaftalk_views.users import Users
 
@@ -66,8 +79,11 @@ class App:
         self._redis = open_redis(settings.redis_url)
         self._build_logs(Kafka(settings.kafka_bootstrap, client_id=settings.instance))
         self._build_reads()
+        keys = InternalKeys(settings.internal_keys)
+        self._http = InternalHttp(keys)
+        self._build_holds()
         self._build_rooms()
-        self._build_links(InternalKeys(settings.internal_keys))
+        self._build_links(keys)
         self._health = Health({"kafka": self._kafka_answers, "redis": self._redis.ping}, alive=self._alive)
         self._endpoint = self._build_endpoint()
         self.public: Listener | None = Listener(
@@ -77,7 +93,8 @@ class App:
             ws_bytes_max=FRAME_BYTES_MAX,
             trusted_proxies=settings.trusted_proxies,
         )
-        self.internal = Listener(internal_app(self._health), settings.internal_listen)
+        inbox = QuietInbox(keys, self._hours)
+        self.internal = Listener(internal_app(self._health, inbox.routes()), settings.internal_listen)
 
     def _build_logs(self, kafka: Kafka) -> None:
         self._ranges = RoomLogRange(kafka)
@@ -92,14 +109,28 @@ class App:
         listing = RoomListing(self._views, Users(self._redis), self._notes)
         self._rooms = RoomReads(self._redis, self._views, listing, self._placements)
 
+    def _build_holds(self) -> None:
+        """Build what quiet hours need, and what they hold back."""
+        settings, redis, now_ms = self._settings, self._redis, self._clock.now_ms
+        self._hub = hub = Hub(lambda room: shard_of(room, settings.shards))
+        held = HeldRanges(self._views, self._ranges, self._notes)
+        self._counts = HeldCounts(hub, held)
+        self._resumer = Resumer(hub, self._rooms, self._history, HoldFloors(held, now_ms))
+        self._past_holds = PastHolds(self._resumer, self._counts.note)
+        self._holding = Holding(hub, self._resumer, self._counts.note, now_ms)
+        authority = QuietAuthority(redis, self._http, shards=settings.shards)
+        self._lookup = QuietLookup(QuietReads(redis), authority, shards=settings.shards)
+        self._hours = QuietHours(hub, self._holding, self._lookup, now_ms)
+        self._pierced = PiercedNotes(authority)
+        self._alerts = Alerts(hub, redis, self._pierced, now_ms)
+        self._hours.on_change.append(self._alerts.settle)
+
     def _build_rooms(self) -> None:
         """Build what the rooms of this gateway's members need."""
         settings, redis, now_ms = self._settings, self._redis, self._clock.now_ms
-        self._hub = Hub(lambda room: shard_of(room, settings.shards))
         self._verdicts = Verdicts()
         self._owners = Owners()
         self._outbox = Outbox(redis)
-        self._resumer = Resumer(self._hub, self._rooms, self._history)
         self._memberships = Memberships(self._hub, self._rooms, self._resumer)
         self._limits = SharedLimits(redis, settings.user_sends, settings.room_sends, now_ms)
         self._signalling = Signalling(self._hub, self._owners, self._outbox.tell_devices)
@@ -119,7 +150,15 @@ class App:
         self._links = Links(
             hub=self._hub,
             owners=self._owners,
-            fanout=Fanout(self._hub, self._rooms, self._history, self._resumer, self._memberships, self._publisher),
+            fanout=Fanout(
+                hub=self._hub,
+                rooms=self._rooms,
+                missed=self._history,
+                resumer=self._resumer,
+                changes=self._memberships,
+                echoes=(self._publisher, self._alerts),
+                past_holds=self._past_holds,
+            ),
             memberships=self._memberships,
             signalling=self._signalling,
             verdicts=self._verdicts,
@@ -153,6 +192,9 @@ class App:
                 presences=self._presences,
                 peers=self._peers,
                 outbox=self._outbox,
+                lookup=self._lookup,
+                hours=self._hours,
+                counts=self._counts,
                 settings=settings,
                 now_ms=self._clock.now_ms,
             ),
@@ -163,6 +205,7 @@ class App:
             signalling=self._signalling,
             presences=self._presences,
             resumer=self._resumer,
+            holding=self._holding,
             sends=settings.sends,
             clock=self._clock,
         )
@@ -189,6 +232,8 @@ class App:
         await self._writer.stop(_FLUSH_S)
         await self._links.stop()
         await self._tasks.stop()
+        await self._pierced.stop()
+        await self._http.close()
         await self._notes.stop()
         await asyncio.gather(self._tail.stop(), self._ranges.stop(), return_exceptions=True)
         await self._redis.close()
@@ -200,6 +245,10 @@ class App:
             "links": self._links.discover_forever,
             "repair": self._memberships.repair_forever,
             "limits": self._limits.settle_forever,
+            "quiet": self._hours.run_forever,
+            "quiet-sweep": self._hours.sweep_forever,
+            "quiet-repair": self._hours.repair_forever,
+            "held": self._counts.count_forever,
             "presence": self._presences.refresh_forever,
             "presence-writes": self._presences.write_forever,
             "watch": self._presences.watch_forever,

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kaftalk_gateway.quiet_member import MemberQuiet
 from kaftalk_gateway.session import Answer, Close, Effect, Ping, Session, State, error_frame
 from kaftalk_protocol.client_frames import Delete, Edit, React
 from kaftalk_protocol.ids import RoomId, SessionId, StreamId, UserId
+from kaftalk_views.errors import ResetReason
 
 
 class Socket(Protocol):
@@ -42,33 +44,44 @@ class CatchUp:
     """A room that a connection is not live in yet: all after `position` is still to be sent (None: from now on).
 
     `given` is the position a `resume` named, None where no answer is owed. `added`: a `room added` goes first.
+    `reset` is the reason of a `reset` that is owed. `patience`: how often the room is waited for to come to `position`.
     """
 
     position: int | None
     epoch: int | None = None
     given: int | None = None
     added: bool = False
+    reset: ResetReason | None = None
+    patience: int = 0
     count: int = 0
+    from_log: bool = False
 
 
 class Member:
-    """A user who is connected here: her connections and her rooms."""
+    """A user who is connected here: her connections, her rooms, her quiet hours."""
 
-    __slots__ = ("connections", "presence", "rooms", "user")
+    __slots__ = ("connections", "presence", "quiet", "rooms", "user")
 
     def __init__(self, user: UserId) -> None:
         self.user = user
         self.connections: dict[Connection, None] = {}
         self.rooms: dict[RoomId, None] = {}
         self.presence = ""
+        self.quiet = MemberQuiet()
+
+    def write(self, payload: bytes) -> None:
+        """Send one frame to all her connections."""
+        for connection in self.connections:
+            connection.write(payload)
 
 
 class Connection:
     """One open socket with its session."""
 
     __slots__ = (
-        "active_until", "annotating", "annotations", "appended", "catching", "catching_task", "key", "member",
-        "questions", "session", "sid", "slow_since", "socket", "stream", "stream_known", "watched",
+        "active_until", "annotating", "annotations", "appended", "catching", "catching_task", "focused", "focused_at",
+        "key", "member", "questions", "releasing", "session", "sid", "slow_since", "socket", "stream", "stream_known",
+        "watched",
     )  # fmt: skip
 
     def __init__(self, key: str, socket: Socket, session: Session) -> None:
@@ -88,6 +101,9 @@ class Connection:
         self.watched: frozenset[UserId] = frozenset()
         self.active_until = 0.0
         self.slow_since: float | None = None
+        self.focused: RoomId | None = None
+        self.focused_at = -1
+        self.releasing = False
 
     @property
     def user(self) -> UserId:
@@ -103,6 +119,10 @@ class Connection:
     def is_open(self) -> bool:
         """Tell whether anything may still be written."""
         return self.session.state is not State.CLOSED
+
+    def hears(self, room: RoomId | None = None) -> bool:
+        """Tell whether what is not kept, as of a room, is pushed: in a hold only what is of the room in view."""
+        return not self.admitted.quiet.holding or (room is not None and room == self.focused)
 
     def write(self, payload: bytes) -> None:
         """Send one frame."""

@@ -9,18 +9,20 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from kaftalk_gateway import metrics
+from kaftalk_gateway.backfill import MissedEvents
 from kaftalk_gateway.blanking import target_of
 from kaftalk_gateway.changes import Change, RemovedReason, read_change
 from kaftalk_gateway.connection import CatchUp, Connection
 from kaftalk_gateway.feed import Entry, Feed, FeedState
 from kaftalk_gateway.hub import Hub
-from kaftalk_gateway.resume import MissedEvents, Resumer
+from kaftalk_gateway.past_holds import PastHolds
+from kaftalk_gateway.resume import Resumer
 from kaftalk_gateway.rooms import RoomReads, Standing
 from kaftalk_protocol import server_frames
 from kaftalk_protocol.deliveries import EDIT, MEMBERSHIP, RoomEvent, RoomHead
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_runtime.redis_client import RedisError
-from kaftalk_views.errors import Reset, ViewUnavailable
+from kaftalk_views.errors import Reset, ResetReason, ViewUnavailable
 
 _RETRY_S = 0.1
 
@@ -46,7 +48,14 @@ class Fanout:
     """Drives the feeds by what the links bring."""
 
     def __init__(
-        self, hub: Hub, rooms: RoomReads, missed: MissedEvents, resumer: Resumer, changes: Changes, echoes: Echoes
+        self,
+        hub: Hub,
+        rooms: RoomReads,
+        missed: MissedEvents,
+        resumer: Resumer,
+        changes: Changes,
+        echoes: Sequence[Echoes],
+        past_holds: PastHolds,
     ) -> None:
         self._hub = hub
         self._rooms = rooms
@@ -54,6 +63,7 @@ class Fanout:
         self._resumer = resumer
         self._changes = changes
         self._echoes = echoes
+        self._past_holds = past_holds
         self._pulls: dict[RoomId, asyncio.Task[None]] = {}
         self._loads: set[asyncio.Task[None]] = set()
 
@@ -152,10 +162,11 @@ class Fanout:
                 return
             await asyncio.sleep(_RETRY_S)
 
-    def reset(self, feed: Feed, reason: str, epoch: int, seq: int) -> None:
+    def reset(self, feed: Feed, reason: ResetReason, epoch: int, seq: int) -> None:
         """Begin a room anew at `seq` and tell all who listen."""
         feed.start(epoch, seq)
         feed.facts_known = False
+        self._past_holds.reset(feed, reason)
         frame = server_frames.Reset(room=feed.room, epoch=epoch, seq=seq, reason=reason).encode()
         for connection in feed.listeners:
             connection.write(frame)
@@ -169,7 +180,7 @@ class Fanout:
     def _forget_lag(self, connection: Connection, feed: Feed, frame: bytes) -> None:
         """Reset one who lags; who has named a position of her own is answered by the resumer."""
         catch = connection.catching.get(feed.room)
-        if catch is not None and catch.given is None and not catch.added:
+        if catch is not None and catch.given is None and catch.reset is None and not catch.added:
             del connection.catching[feed.room]
             feed.listeners[connection] = None
             connection.write(frame)
@@ -202,12 +213,29 @@ class Fanout:
                 connection.socket.write_prepared(one.wire)
 
     def _deliver(self, feed: Feed, entries: list[Entry]) -> None:
+        if feed.holds is None:
+            self._deliver_live(feed, entries)
+        else:
+            self._deliver_past_holds(feed, entries)
+        for echoes in self._echoes:
+            echoes.delivered(feed, entries)
+
+    def _deliver_past_holds(self, feed: Feed, entries: list[Entry]) -> None:
+        """Deliver where some are in a hold: an event that begins it splits the run."""
+        start = 0
+        for at, one in enumerate(entries):
+            if at > start and self._past_holds.is_split_by(feed, one):
+                self._deliver_live(feed, entries[start:at])
+                start = at
+            self._past_holds.deliver(feed, one)
+        self._deliver_live(feed, entries[start:])
+
+    def _deliver_live(self, feed: Feed, entries: list[Entry]) -> None:
         metrics.fan_out.inc(len(feed.listeners) * len(entries))
         if not feed.shows_all and any(one.event.flags & EDIT for one in entries):
             self._deliver_apart(feed, entries)
         else:
             self._deliver_alike(feed, entries)
-        self._echoes.delivered(feed, entries)
 
     def _deliver_alike(self, feed: Feed, entries: list[Entry]) -> None:
         wire = entries[0].wire if len(entries) == 1 else b"".join([one.wire for one in entries])

@@ -13,8 +13,10 @@ from enum import StrEnum
 from kaftalk_gateway.blanking import blanked, edited_by, hidden, target_of
 from kaftalk_gateway.connection import Connection, Member
 from kaftalk_gateway.guarded_protocol import prepare
+from kaftalk_gateway.holds import RoomHold, RoomHolds
 from kaftalk_protocol.deliveries import DELETION, RoomEvent, RoomHead
 from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_protocol.server_frames import past_hold
 
 TAIL_EVENTS = 1_000
 TAIL_BYTES = 2 * 1024 * 1024
@@ -43,6 +45,10 @@ class Entry:
         frame = hidden(self.event, floor)
         return self.wire if frame is None else prepare(frame)
 
+    def past_hold(self, floor: int) -> bytes:
+        """Give the wire for those who may read from `floor` on and are in a hold that it passes."""
+        return prepare(past_hold(hidden(self.event, floor) or self.event.frame))
+
 
 def entry(event: RoomEvent) -> Entry:
     """Frame an event once for all sockets."""
@@ -55,13 +61,14 @@ class Feed:
     `last` is the seq up to which it was delivered, None before the first answer of an owner.
 
     The tail holds all shown events of `(tail_after, last]`. `floors` are the first seqs that users may read, as far as
-    they were asked for.
+    they were asked for. `holds` are those of its members, None while there are none.
     """
 
     # archived, history and members are the room's own facts as of `changed`, once they are known.
     __slots__ = (
-        "_tail_bytes", "archived", "changed", "empty_since", "epoch", "facts_known", "floors", "history", "keep_until",
-        "last", "listeners", "members", "room", "seen", "shard", "state", "tail", "tail_after", "users", "waiting",
+        "_tail_bytes", "archived", "changed", "empty_since", "epoch", "facts_known", "floors", "history", "holds",
+        "keep_until", "last", "listeners", "members", "room", "seen", "shard", "state", "tail", "tail_after",
+        "users", "waiting",
     )  # fmt: skip
 
     def __init__(self, room: RoomId, shard: int) -> None:
@@ -84,6 +91,7 @@ class Feed:
         self.changed = -1
         self.facts_known = False
         self.floors: dict[UserId, int] = {}
+        self.holds: RoomHolds | None = None
         self._tail_bytes = 0
 
     @property
@@ -99,6 +107,46 @@ class Feed:
     def floor(self, user: UserId) -> int | None:
         """Give the first seq that a member may read; None if it must be asked for."""
         return 0 if self.shows_all else self.floors.get(user)
+
+    # --- holds ---
+
+    def hold_over(self, connection: Connection) -> RoomHold | None:
+        """Give the hold that keeps the room from a connection; what is in view is not held."""
+        if self.holds is None or connection.focused == self.room:
+            return None
+        return self.holds.held.get(connection.user)
+
+    def listen(self, connection: Connection) -> None:
+        """Push the room to a connection from here on, unless it is held for it."""
+        if self.hold_over(connection) is None:
+            self.listeners[connection] = None
+
+    def arm(self, user: UserId, start_ms: int) -> None:
+        """Hold what comes for a user from the first event on that is not before the start."""
+        self.holds = self.holds or RoomHolds()
+        self.holds.arm(user, start_ms)
+
+    def hold(self, user: UserId, floor: int) -> None:
+        """Hold all after `floor` for a user; her connections that do not have the room in view hear no more."""
+        self.holds = self.holds or RoomHolds()
+        self.holds.hold(user, floor)
+        self.mute(user)
+
+    def mute(self, user: UserId) -> None:
+        """Take those connections of a user out of the fan-out for which the room is held."""
+        member = self.users.get(user)
+        for connection in member.connections if member is not None else ():
+            if connection.focused != self.room:
+                self.listeners.pop(connection, None)
+
+    def drop_hold(self, user: UserId) -> RoomHold | None:
+        """End a user's hold here; give what it was, None if nothing had been held."""
+        if self.holds is None:
+            return None
+        hold = self.holds.drop(user)
+        if not self.holds:
+            self.holds = None
+        return hold
 
     # --- the link ---
 

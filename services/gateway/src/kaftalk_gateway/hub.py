@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kaftalk_gateway.connection import Connection, Member
 from kaftalk_gateway.feed import Feed
 from kaftalk_protocol.ids import RoomId, SessionId, UserId
+from kaftalk_protocol.quiet_state import QuietState
 
 LINGER_S = 10.0
 """A feed without members is kept for a moment: a reload finds its tail warm."""
@@ -21,6 +22,8 @@ class Hub:
         self.connections: dict[str, Connection] = {}
         self.admitting: dict[UserId, list[dict[RoomId, bool]]] = {}
         """Users with connections that are being admitted, and what changed meanwhile for each: True for joined."""
+        self.admitting_quiet: dict[UserId, list[list[QuietState]]] = {}
+        """The same for what is told of their quiet hours meanwhile."""
         self._by_sid: dict[SessionId, dict[Connection, None]] = {}
         self._empty: dict[RoomId, Feed] = {}
 
@@ -107,6 +110,7 @@ class Hub:
         feed = self.feeds[room]
         feed.users.pop(member.user, None)
         feed.floors.pop(member.user, None)
+        feed.drop_hold(member.user)
         if not feed.users:
             feed.empty_since = now
             self._empty[room] = feed

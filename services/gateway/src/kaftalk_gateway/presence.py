@@ -1,7 +1,12 @@
-"""Who is there: online while a device is in use, away after five minutes, offline with the last connection."""
+"""Who is there: online while a device is in use, away after five minutes, offline with the last connection.
+
+Whose quiet hours are on and may be seen is `quiet` whatever her devices say. Presence is the state's name, or
+`quiet:<until in ms>`.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from kaftalk_gateway.connection import Connection, Member
 from kaftalk_gateway.hub import Hub
@@ -10,6 +15,7 @@ from kaftalk_protocol import redis_keys
 from kaftalk_protocol.client_frames import Watch
 from kaftalk_protocol.errors import Code
 from kaftalk_protocol.ids import UserId
+from kaftalk_protocol.quiet_state import QuietState
 from kaftalk_runtime.redis_client import Command, Redis, RedisError
 
 AWAY_AFTER_S = 300.0
@@ -32,6 +38,7 @@ class Presences:
         self._told: dict[UserId, str] = {}
         self._wake = asyncio.Event()
         self._watched: dict[UserId, str] = {}
+        self._untold: dict[Connection, dict[UserId, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- one's own ---
@@ -85,7 +92,7 @@ class Presences:
         others = [text for gateway, text in dict(found).items() if gateway != self._gateway]
         was, after = (overall([*others, _entry(one, now_ms)], now_ms) for one in (before, state))
         if was != after:
-            self._signalling.presence(member, after)
+            self._signalling.presence(member, shown_quiet(member.quiet.state, now_ms) or after)
 
     def _commands(self, user: UserId, state: str) -> list[Command]:
         key = redis_keys.presence(user)
@@ -130,6 +137,7 @@ class Presences:
         except RedisError:
             connection.refuse(Code.UNAVAILABLE, "presence cannot be told now", retry_after_ms=1_000)
             return
+        self._untold.pop(connection, None)
         for user, state in states.items():
             connection.write(presence_frame(user, state))
             # What the other watchers were told stays: a change since then is still theirs to hear of.
@@ -146,17 +154,39 @@ class Presences:
                 states = await self._read(wanted)
             except RedisError:
                 continue
-            changed = {user for user, state in states.items() if self._watched.get(user, state) != state}
-            self._watched |= states
+            known = self._watched
+            self._watched = known | states
+            changed = {user: known[user] for user, state in states.items() if known.get(user, state) != state}
+            untold, self._untold = self._untold, {}
             for connection in watchers:
-                for user in connection.watched & changed:
-                    connection.write(presence_frame(user, states[user]))
+                self._tell(connection, untold.get(connection, {}), changed)
+
+    def _tell(self, connection: Connection, untold: dict[UserId, str], changed: dict[UserId, str]) -> None:
+        """Send what is new to a connection; in a hold remember what she knew, for the time after it."""
+        before = {user: changed[user] for user in connection.watched & changed.keys()} | untold
+        if not connection.hears():
+            if before:
+                self._untold[connection] = before
+            return
+        for user in before.keys() & connection.watched:
+            now = self._watched.get(user, before[user])
+            if now != before[user]:
+                connection.write(presence_frame(user, now))
 
     async def _read(self, users: Iterable[UserId]) -> dict[UserId, str]:
-        asked = list(users)
-        now_ms = self._now_ms()
-        replies = await self._redis.many([("HGETALL", redis_keys.presence(user)) for user in asked])
-        return {user: overall(reply.values(), now_ms) for user, reply in zip(asked, replies, strict=True)}
+        asked, now_ms = list(users), self._now_ms()
+        if not asked:
+            return {}
+        *replies, states = await self._redis.many(
+            [
+                *(("HGETALL", redis_keys.presence(user)) for user in asked),
+                ("MGET", *(redis_keys.quiet(user) for user in asked)),
+            ]
+        )
+        return {
+            user: _stored_quiet(state, now_ms) or overall(reply.values(), now_ms)
+            for user, reply, state in zip(asked, replies, states, strict=True)
+        }
 
 
 def online_commands(user: UserId, gateway: str, now_ms: int) -> list[Command]:
@@ -175,6 +205,26 @@ def overall(entries: Iterable[str], now_ms: int) -> str:
     if "online" in states:
         return "online"
     return "away" if "away" in states else "offline"
+
+
+def shown_quiet(state: QuietState | None, now_ms: int) -> str | None:
+    """Give the presence of whose quiet hours are on and may be seen; None for all others."""
+    if state is None or state.hold is None or not state.share or not state.active_at(now_ms):
+        return None
+    return f"quiet:{state.hold.end_ms}"
+
+
+def _stored_quiet(stored: str | None, now_ms: int) -> str | None:
+    try:
+        return shown_quiet(_decoded(stored), now_ms) if stored else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=10_000)
+def _decoded(stored: str) -> QuietState:
+    """Read a state once: those who are watched are looked up every 2 s."""
+    return QuietState.decode(stored)
 
 
 def _entry(state: str, now_ms: int) -> str:

@@ -1,42 +1,33 @@
-"""Bring connections up to date in their rooms: from the tail, else from the log; then they are live.
+"""Bring connections up to date in their rooms: from the tail, else from the log; then they are live, or held.
 
-One task a connection and never one a room; a room's log is read by one reader at a time for all who wait.
+One task a connection and never one a room. In a hold all up to its floor comes, then what passes it.
 """
 
 import asyncio
-from typing import Protocol
 
 import orjson
 
 from kaftalk_gateway import metrics
+from kaftalk_gateway.backfill import Backfill, MissedEvents
 from kaftalk_gateway.connection import CatchUp, Connection
 from kaftalk_gateway.feed import Entry, Feed
+from kaftalk_gateway.hold_floors import HoldFloors, is_settled
+from kaftalk_gateway.holds import RoomHold
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_protocol import server_frames
 from kaftalk_protocol.errors import Refused
-from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_protocol.ids import RoomId
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import Reset, ViewUnavailable
-from kaftalk_views.history import Missed
 
 EVENTS_MAX = 5_000
 _CHUNK_BYTES = 64 * 1024
-_GATHER_S = 0.005
+_CHUNK_EVENTS = 500
 _RETRY_S = 0.25
-_KEEP_S = 30.0
 
 _log = get_logger(__name__)
-
-
-class MissedEvents(Protocol):
-    """Reads what a room's log holds after a position."""
-
-    async def missed(
-        self, room: RoomId, viewer: UserId | None, position: tuple[int, int], head: int | None = None
-    ) -> Missed:
-        """Give the raw events of `(position, head]`; `viewer` None cuts nothing."""
 
 
 class _Retry(Exception):
@@ -46,12 +37,11 @@ class _Retry(Exception):
 class Resumer:
     """Catches connections up, paced by what their sockets take."""
 
-    def __init__(self, hub: Hub, rooms: RoomReads, missed: MissedEvents) -> None:
+    def __init__(self, hub: Hub, rooms: RoomReads, missed: MissedEvents, floors: HoldFloors) -> None:
         self._hub = hub
         self._rooms = rooms
-        self._missed = missed
-        self._wanted: dict[RoomId, list[int]] = {}
-        self._reading: dict[RoomId, asyncio.Task[None]] = {}
+        self._backfill = Backfill(missed)
+        self._floors = floors
 
     def begin(self, connection: Connection, room: RoomId, catch: CatchUp) -> None:
         """Take a connection out of a room's live fan-out until it has all after the position."""
@@ -62,8 +52,9 @@ class Resumer:
         self.go_on(connection)
 
     def go_on(self, connection: Connection) -> None:
-        """Work on what a connection misses, unless that is being done or its socket is full."""
-        if connection.catching and connection.catching_task is None and not connection.socket.congested:
+        """Work on what a connection misses, unless that is being done, its socket is full or a release goes first."""
+        busy = connection.catching_task is not None or connection.releasing
+        if connection.catching and not busy and not connection.socket.congested:
             connection.catching_task = asyncio.create_task(self._run(connection))
 
     def feed_live(self, feed: Feed) -> None:
@@ -78,7 +69,7 @@ class Resumer:
         try:
             for room in list(connection.catching):
                 again |= await self._room(connection, room)
-                if connection.socket.congested or not connection.is_open:
+                if connection.socket.congested or connection.releasing or not connection.is_open:
                     break
         except Exception as error:  # noqa: BLE001 - the edge of a task
             _log.error("resume_failed", user=connection.user, exc_info=error)
@@ -108,7 +99,8 @@ class Resumer:
                 # `feed_live` goes on; nothing is written of a room that nobody vouches for.
                 return False
             await self._prepare(connection, feed, catch)
-            await self._replay(connection, feed, catch)
+            if connection.catching.get(room) is catch and feed.is_ready:
+                await self._replay(connection, feed, catch)
         except Reset as reset:
             self._reset(connection, room, reset)
         except (_Retry, ViewUnavailable, RedisError):
@@ -129,26 +121,43 @@ class Resumer:
         return False
 
     async def _prepare(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
-        """Do what comes before the first event: `room added`, the start that the room's history policy allows."""
+        """Do what comes before the first event: `room added`, the floor of a hold, the start that is allowed."""
+        lowest = -1
         if catch.added:
-            entry = await self._rooms.entry(feed.room, connection.user)
-            if entry is None:
-                # She has left again; had she not, the view would know, since it is written before anything is pushed.
-                self._hub.remove_room(connection.admitted, feed.room, asyncio.get_running_loop().time())
-                return
-            if connection.catching.get(feed.room) is not catch:
-                return
+            lowest = await self._add(connection, feed, catch)
+        elif not feed.shows_all and connection.admitted.quiet.armed is not None:
+            lowest = await self._learn_floor(connection, feed) - 1
+        await self._floors.settle(feed, connection.admitted, lowest)
+        if catch.reset is not None:
+            raise Reset(catch.reset)
+        if catch.given is not None:
+            await self._check(connection, feed, catch)
+
+    async def _add(self, connection: Connection, feed: Feed, catch: CatchUp) -> int:
+        """Tell of a new room; give where one joined, after which all is one's own."""
+        entry = await self._rooms.entry(feed.room, connection.user)
+        if entry is None:
+            # She has left again; had she not, the view would know, since it is written before anything is pushed.
+            self._hub.remove_room(connection.admitted, feed.room, asyncio.get_running_loop().time())
+            raise _Retry
+        joined: int = entry["me"]["joined_seq"]
+        if connection.catching.get(feed.room) is catch:
             catch.added = False
-            catch.position = entry["me"]["joined_seq"]
+            catch.position = joined
             connection.write(room_frame("added", entry))
-        if catch.given is not None and catch.epoch != feed.epoch:
+        return joined
+
+    async def _check(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
+        """See whether the position that the client gave is one of this room, and one it may go on from."""
+        assert catch.given is not None
+        if catch.epoch != feed.epoch:
             raise Reset("epoch")
-        if catch.given is None:
-            return
         if feed.last is not None and catch.given > feed.last and not await self._rooms.reached(feed.room, catch.given):
             raise Reset("epoch")
         if feed.history == "since_join" and not catch.count:
             catch.position = max(catch.given, await self._learn_floor(connection, feed) - 1)
+        if feed.holds is not None:
+            feed.holds.see(connection.user, catch.given)
 
     async def _learn_floor(self, connection: Connection, feed: Feed) -> int:
         """Ask for the first seq that a member may read; who is none any more is told so when that is delivered."""
@@ -160,108 +169,92 @@ class Resumer:
         return joined
 
     async def _replay(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
-        source = "tail"
         if catch.position is None:
             catch.position = feed.last if feed.last is not None else -1
-        while connection.catching.get(feed.room) is catch and connection.is_open:
-            if not feed.is_ready:
-                return
-            floor = feed.floor(connection.user)
-            if floor is None:
+        if catch.patience and feed.last is not None and feed.last < catch.position:
+            catch.patience -= 1
+            raise _Retry
+        while connection.catching.get(feed.room) is catch and connection.is_open and feed.is_ready:
+            readable = feed.floor(connection.user)
+            if readable is None:
                 await self._learn_floor(connection, feed)
                 continue
             missing = feed.since(catch.position)
             if missing is None:
-                source = "log"
-                await self._extend(feed, catch.position)
+                catch.from_log = True
+                await self._backfill.extend(feed, catch.position)
                 continue
+            if not is_settled(feed, connection.admitted):
+                raise _Retry
             if catch.count + len(missing) > EVENTS_MAX:
                 raise Reset("too_far")
-            sent = self._write_chunk(connection, missing, catch, floor)
-            if sent == len(missing):
-                self._finish(connection, feed, catch, source)
+            if self._write_chunk(connection, feed, catch, missing, readable) == len(missing):
+                self._finish(connection, feed, catch)
                 return
             if connection.socket.congested:
                 return
             await asyncio.sleep(0)
 
-    def _write_chunk(self, connection: Connection, missing: list[Entry], catch: CatchUp, floor: int) -> int:
-        size = sent = 0
-        for one in missing:
-            connection.socket.write_prepared(one.seen_from(floor))
-            size += len(one.wire)
-            sent += 1
+    def _write_chunk(
+        self, connection: Connection, feed: Feed, catch: CatchUp, missing: list[Entry], readable: int
+    ) -> int:
+        """Write some of what is missing, as far as it is not held; give how many were looked at."""
+        hold = feed.hold_over(connection)
+        size = looked_at = 0
+        for one in missing[:_CHUNK_EVENTS]:
+            looked_at += 1
+            if hold is None or one.seq <= hold.floor:
+                wire = one.seen_from(readable)
+                catch.count += 1
+            elif feed.holds is not None and feed.holds.passes(connection.user, one.event.frame, one.event.flags):
+                self._answer(connection, feed, catch, hold)
+                wire = one.past_hold(readable)
+            else:
+                continue
+            connection.socket.write_prepared(wire)
+            metrics.fan_out.inc()
+            size += len(wire)
             if size > _CHUNK_BYTES:
                 break
-        if sent:
-            catch.position = missing[sent - 1].seq
-            catch.count += sent
-            metrics.fan_out.inc(sent)
+        if looked_at:
+            catch.position = missing[looked_at - 1].seq
             connection.socket.flush()
-        return sent
+        return looked_at
 
-    def _finish(self, connection: Connection, feed: Feed, catch: CatchUp, source: str) -> None:
-        """Make the connection live, in the same tick in which nothing was missing any more."""
+    def _finish(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
+        """Make the connection live, in the same tick in which nothing was missing any more; or held."""
         del connection.catching[feed.room]
-        feed.listeners[connection] = None
+        feed.listen(connection)
         if catch.given is not None:
-            to = max(catch.given, feed.last if feed.last is not None else -1)
-            connection.write(
-                server_frames.Resumed(
-                    room=feed.room, epoch=feed.epoch, from_=catch.given, to=to, count=catch.count
-                ).encode()
-            )
-            metrics.resumed.labels(source).inc()
+            metrics.resumed.labels("log" if catch.from_log else "tail").inc()
+        self._answer(connection, feed, catch, feed.hold_over(connection))
+
+    def _answer(self, connection: Connection, feed: Feed, catch: CatchUp, hold: RoomHold | None) -> None:
+        """Say that all up to here has come, once, to a client that named a position."""
+        if catch.given is None:
+            return
+        last = hold.floor if hold is not None else feed.last if feed.last is not None else -1
+        frame = server_frames.Resumed(
+            room=feed.room, epoch=feed.epoch, from_=catch.given, to=max(catch.given, last), count=catch.count
+        )
+        catch.given = None
+        connection.write(frame.encode())
 
     def _reset(self, connection: Connection, room: RoomId, reset: Reset) -> None:
-        """Tell the client to load the room anew; it is live from here."""
+        """Tell the client to load the room anew; it is live from here, or held from the floor."""
         connection.catching.pop(room, None)
         feed = self._hub.feeds.get(room)
         if feed is None or room not in connection.rooms:
             self._tell_reset(connection, room, Reset("not_member"))
             return
-        self._tell_reset(connection, room, Reset(reset.reason, feed.epoch, feed.last))
-        feed.listeners[connection] = None
+        hold = feed.hold_over(connection)
+        self._tell_reset(connection, room, Reset(reset.reason, feed.epoch, feed.last if hold is None else hold.floor))
+        feed.listen(connection)
 
     def _tell_reset(self, connection: Connection, room: RoomId, reset: Reset) -> None:
         frame = server_frames.Reset(room=room, epoch=reset.epoch, seq=reset.seq, reason=reset.reason)
         connection.write(frame.encode())
         metrics.resets.labels(reset.reason).inc()
-
-    # --- one reader a room ---
-
-    async def _extend(self, feed: Feed, position: int) -> None:
-        """Read the room's log back to `position` into the tail, together with all who wait for the same room."""
-        if feed.last is not None and position < feed.tail_after and feed.room in self._reading:
-            self._wanted.setdefault(feed.room, []).append(position)
-            await asyncio.wait([self._reading[feed.room]])
-            return
-        self._wanted[feed.room] = [position]
-        task = self._reading[feed.room] = asyncio.create_task(self._read(feed))
-        try:
-            await task
-        finally:
-            self._reading.pop(feed.room, None)
-
-    async def _read(self, feed: Feed) -> None:
-        await asyncio.sleep(_GATHER_S)
-        wanted = self._wanted.pop(feed.room, [])
-        first, own = min(wanted), wanted[0]
-        try:
-            await self._read_back(feed, first)
-        except Reset:
-            # What one client asks for must not reset another's room.
-            if own == first:
-                raise
-            await self._read_back(feed, own)
-
-    async def _read_back(self, feed: Feed, after: int) -> None:
-        upto = feed.tail_after
-        missed = await self._missed.missed(feed.room, None, (feed.epoch, after), upto)
-        if missed.to < upto:
-            raise _Retry
-        if upto == feed.tail_after:
-            feed.extend_back(missed.events, after, asyncio.get_running_loop().time() + _KEEP_S)
 
 
 def room_frame(change: str, entry: dict[str, object]) -> bytes:

@@ -5,7 +5,7 @@ the others, at most one a second a member.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from kaftalk_gateway.connection import Connection, Member
@@ -71,7 +71,8 @@ class Signalling:
             for user, other in feed.users.items():
                 if user not in told:
                     told.add(user)
-                    _write_all(other, payload)
+                    if not other.quiet.holding:
+                        _write_all(other, payload)
 
     # --- from links ---
 
@@ -83,9 +84,9 @@ class Signalling:
         if signal.kind == "typing":
             self._note_typing(signal.room, signal.user, str(signal.value), own=False)
         elif signal.kind == "read":
-            self._write_others(feed, signal.user, _read_frame(signal.room, signal.user, int(signal.value)))
+            self._write_kept(feed, signal.user, _read_frame(signal.room, signal.user, int(signal.value)))
         else:
-            self._write_others(feed, signal.user, presence_frame(signal.user, str(signal.value)))
+            self._write_others(feed, signal.user, presence_frame(signal.user, str(signal.value)), in_view=None)
 
     def own_read(self, user: UserId, room: RoomId, seq: int) -> None:
         """Tell the devices of a user who has read on at another gateway."""
@@ -98,7 +99,7 @@ class Signalling:
         self.own_read(user, room, seq)
         feed = self._hub.feeds.get(room)
         if feed is not None and feed.facts_known and feed.members <= SMALL_ROOM_MEMBERS:
-            self._write_others(feed, user, _read_frame(room, user, seq))
+            self._write_kept(feed, user, _read_frame(room, user, seq))
 
     # --- by the clock ---
 
@@ -121,7 +122,7 @@ class Signalling:
         if own:
             self._owners.signal(feed, Signal(kind="typing", room=room, user=user, value=kind))
         frame = server_frames.Typing(room=room, user=user, kind=kind)
-        self._write_others(feed, user, frame.encode())
+        self._write_others(feed, user, frame.encode(), in_view=room)
 
     def _send_reads(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -134,22 +135,34 @@ class Signalling:
             feed = self._hub.feeds.get(room)
             if feed is not None:
                 self._owners.signal(feed, Signal(kind="read", room=room, user=user, value=seq))
-                self._write_others(feed, user, _read_frame(room, user, seq))
+                self._write_kept(feed, user, _read_frame(room, user, seq))
         if len(self._read_at) > _TRACKED_MAX:
             self._read_at = {key: at for key, at in self._read_at.items() if now - at < _READ_EVERY_S}
 
-    def _write_others(self, feed: Feed, user: UserId, payload: bytes) -> None:
+    def _write_kept(self, feed: Feed, user: UserId, payload: bytes) -> None:
         """Write to the connections of the other members who are up to date."""
-        for other, member in feed.users.items():
-            if other != user:
-                for connection in member.connections:
-                    if feed.room not in connection.catching and not connection.socket.congested:
-                        connection.write(payload)
+        for connection in _up_to_date(feed, user):
+            connection.write(payload)
+
+    def _write_others(self, feed: Feed, user: UserId, payload: bytes, *, in_view: RoomId | None) -> None:
+        """Write what a hold drops: with it on, only to connections that have the room in view."""
+        for connection in _up_to_date(feed, user):
+            if connection.hears(in_view):
+                connection.write(payload)
 
 
-def presence_frame(user: UserId, state: str) -> bytes:
-    """Write a `presence` frame."""
-    return server_frames.Presence(user=user, state=state).encode()
+def _up_to_date(feed: Feed, but: UserId) -> Iterator[Connection]:
+    for user, member in feed.users.items():
+        if user != but:
+            for connection in member.connections:
+                if feed.room not in connection.catching and not connection.socket.congested:
+                    yield connection
+
+
+def presence_frame(user: UserId, presence: str) -> bytes:
+    """Write a `presence` frame from `<state>` or `quiet:<until in ms>`."""
+    state, _, until = presence.partition(":")
+    return server_frames.Presence(user=user, state=state, until=int(until) if until else None).encode()
 
 
 def _read_frame(room: RoomId, user: UserId, seq: int) -> bytes:

@@ -17,6 +17,7 @@ from kaftalk_gateway.connection import Connection
 from kaftalk_gateway.guarded_protocol import EXTENSION
 from kaftalk_gateway.handshake import PATH, SUBPROTOCOL, Handshakes, Problem, problem
 from kaftalk_gateway.heartbeat import Wheel
+from kaftalk_gateway.holding import Holding
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.newcomers import Newcomers
 from kaftalk_gateway.presence import Presences
@@ -69,6 +70,7 @@ class Endpoint:
         signalling: Signalling,
         presences: Presences,
         resumer: Resumer,
+        holding: Holding,
         sends: Rate,
         clock: Clock,
     ) -> None:
@@ -82,6 +84,7 @@ class Endpoint:
         self._signalling = signalling
         self._presences = presences
         self._resumer = resumer
+        self._holding = holding
         self._sends = sends
         self._clock = clock
         self._wheel: Wheel | None = None
@@ -181,9 +184,10 @@ class Endpoint:
             case Send() | Edit() | Delete() | React() | History() | Read() | Typing():
                 self._in_room(connection, frame)
             case Focus(room=room):
-                # Live in a hold is what `focus` is for; there are no holds yet, but a foreign room is still refused.
                 if room is not None and room not in connection.rooms:
                     self._questions.foreign(connection, RoomId(room), None)
+                else:
+                    self._holding.focus(connection, RoomId(room) if room is not None else None)
             case Active(on=on):
                 self._presences.active(connection, on)
             case Watch():
