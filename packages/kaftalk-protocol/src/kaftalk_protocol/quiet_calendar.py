@@ -107,10 +107,10 @@ class QuietCalendar:
         left = self._schedule.next_union(start_ms - 1)
         if left is not None and left.start_ms < start_ms:
             start_ms, end_ms = left.start_ms, max(end_ms, left.end_ms)
+        # At most one: unions of a schedule do not touch, but for one without an end, which is cut and goes on.
         right = self._schedule.next_union(end_ms)
-        while right is not None and right.start_ms <= end_ms:
+        if right is not None and right.start_ms <= end_ms:
             end_ms = right.end_ms
-            right = self._schedule.next_union(end_ms)
         return Union(start_ms, end_ms)
 
     def _sources(self, union: Union) -> tuple[Source, ...]:
