@@ -3,17 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import orjson
+import pytest
 
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.ids import UserId
+from kaftalk_protocol.quiet_profile import OrgQuiet
+from kaftalk_protocol.quiet_records import ORG_KEY, OrgRecord, encode
 from kaftalk_protocol.quiet_state import PiercedNote, QuietState, QuietStates, WantedStates
-from kaftalk_protocol.topics import ACCOUNTS
+from kaftalk_protocol.topics import ACCOUNTS, QUIET_HOURS
 from kaftalk_roomlog.shards import shard_of
 from kaftalk_runtime.internal_http import InternalHttp
 from kaftalk_testing.gateway_twin import GatewayTwin
-from kaftalk_testing.quiet_stack import QuietStack, person
+from kaftalk_testing.quiet_stack import SHARDS, QuietStack, person
 from kaftalk_testing.redis_server import flush
 
 NIGHTS = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "22:00", "end": "07:00"}
@@ -88,7 +92,7 @@ async def test_owners_are_listed_with_their_fences(quiet: QuietStack) -> None:
     me = person()
     await quiet.snooze(me, 600)
     (state,) = await quiet.stored(me)
-    shard = shard_of(me, 4)
+    shard = shard_of(me, SHARDS)
 
     async def listed() -> bool:
         entry = await quiet.redis.run("HGET", redis_keys.DND_OWNERS, shard)
@@ -98,6 +102,7 @@ async def test_owners_are_listed_with_their_fences(quiet: QuietStack) -> None:
     await eventually(listed)
 
 
+@pytest.mark.slow
 async def test_the_hold_of_an_account_that_goes_is_discarded(quiet: QuietStack, gateway: GatewayTwin) -> None:
     me = person()
     await gateway.connect([me])
@@ -115,3 +120,38 @@ async def test_the_hold_of_an_account_that_goes_is_discarded(quiet: QuietStack, 
     await asyncio.sleep(2.5)
     assert gateway.of(me) == []
     assert "hold_discarded" in quiet.stack.logs("dnd-batch")
+
+
+@pytest.mark.slow
+async def test_the_organisations_default_holds_for_who_has_said_nothing(
+    quiet: QuietStack, gateway: GatewayTwin
+) -> None:
+    me, other, admin = person(), person(), person()
+    room = await quiet.room([other, me])
+    await gateway.connect([me])
+    for user in (me, admin):
+        account = {"v": 1, "id": user, "username": user[:8], "active": True, "created_ms": 1, "status": "claimed"}
+        await quiet.seed.writer.append(ACCOUNTS, orjson.dumps(account), key=user.encode(), partition=None)
+    await put_org(quiet, {"zone": "UTC", "windows": [NIGHTS | {"start": "00:00", "end": "00:00"}]})
+    told = await gateway.told(me, active=True)
+    assert told.hold is not None
+    await asyncio.sleep(max(0.0, told.hold.start_ms / 1000 - time.time() + 0.1))
+    seqs = await quiet.append(room, room.message(1, "held", by=other))
+    await put_org(quiet, {})
+    (taken,) = await gateway.released(me)
+    assert taken.seqs() == {room.id: seqs}
+    assert taken.release.window[0] == told.hold.start_ms
+    assert (await quiet.ask(me, "GET", "/me/quiet-hours")).json()["origin"] == "org"
+
+
+async def put_org(quiet: QuietStack, org: dict[str, Any]) -> None:
+    """Write the organisation's record as its owner would."""
+    shard = shard_of(ORG_KEY, SHARDS)
+    owners = await quiet.redis.run("HGET", redis_keys.DND_OWNERS, shard)
+    record = OrgRecord(
+        version=time.time_ns(),
+        updated_ms=int(time.time() * 1000),
+        org=OrgQuiet.model_validate(org),
+        fence=int(owners.rpartition("|")[2]),
+    )
+    await quiet.seed.writer.append(QUIET_HOURS, encode(record), key=ORG_KEY.encode(), partition=shard)

@@ -141,8 +141,7 @@ class Life(RuleBasedStateMachine):
         if crash_after == "advance":
             return
         self.log = encode(quiet)
-        hold = quiet.hold
-        if hold is not None and hold.state == "releasing":
+        while (hold := quiet.hold) is not None and hold.state == "releasing":
             if crash_after == "releasing":
                 return
             assert self._outside(quiet)
@@ -151,8 +150,9 @@ class Life(RuleBasedStateMachine):
             if crash_after == "hand-off":
                 return
             self.done.append(window)
-            self.log = encode(MACHINE.done(quiet, self.now_ms, noted=True))
-            self.log = encode(MACHINE.advance(self.quiet, ORG, self.now_ms))
+            # A union that has passed meanwhile is released next.
+            quiet = MACHINE.advance(MACHINE.done(quiet, self.now_ms, noted=True), ORG, self.now_ms)
+            self.log = encode(quiet)
         self.looked = self.now_ms >= self.latest_ms
 
     def _outside(self, quiet: UserQuiet) -> bool:
@@ -166,4 +166,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLife.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)

@@ -134,6 +134,23 @@ def test_a_clock_that_falls_back_does_not_stop_a_release() -> None:
     assert held(advance(quiet, at("06:00", 11))).state == "releasing"
 
 
+def test_quiet_without_an_end_is_held_and_goes_on_where_it_was_cut() -> None:
+    quiet = advance(state("00:00-00:00"), at("12:00"))
+    cut_ms = held(quiet).end_ms
+    assert cut_ms > at("12:00") + 300 * 24 * HOUR
+    quiet = advance(quiet, cut_ms)
+    assert (held(quiet).state, held(quiet).start_ms) == ("holding", at("09:00"))
+    assert held(quiet).end_ms > cut_ms
+    quiet = MACHINE.perform(quiet, ORG, ResumeNow(), cut_ms)
+    assert held(quiet).state == "releasing"
+
+
+def test_a_snooze_in_quiet_without_an_end_is_part_of_it() -> None:
+    quiet = advance(state("00:00-00:00"), at("12:00"))
+    quiet = MACHINE.perform(quiet, ORG, SetSnooze(at("13:00")), at("12:00"))
+    assert held(quiet).end_ms > at("12:00") + 300 * 24 * HOUR
+
+
 # --- snooze ---
 
 

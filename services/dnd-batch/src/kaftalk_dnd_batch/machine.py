@@ -158,9 +158,10 @@ class Machine:
     def _ahead(self, quiet: UserQuiet, org: OrgQuiet) -> Iterator[Union]:
         """Give the unions after the hold, of each what is not settled."""
         calendar = self._calendar(quiet, org)
-        after_ms = settled_ms = max(quiet.settled_ms, quiet.hold.end_ms if quiet.hold else 0)
+        after_ms = max(quiet.settled_ms, quiet.hold.end_ms if quiet.hold else 0)
         while (union := calendar.next_union(after_ms)) is not None:
-            yield Union(max(union.start_ms, settled_ms), union.end_ms)
+            # One without an end is cut far ahead, and what follows is the same one.
+            yield Union(max(union.start_ms, after_ms), union.end_ms)
             after_ms = union.end_ms
 
     def _pass_time(self, quiet: UserQuiet, org: OrgQuiet, now_ms: int) -> UserQuiet:
