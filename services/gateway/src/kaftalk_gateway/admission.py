@@ -166,16 +166,15 @@ class Admission:
 
     # --- quiet hours ---
 
-    async def _quiet(self, user: UserId, rooms: Iterable[RoomId], told: list[QuietState]) -> MemberQuiet | None:
-        """Learn the quiet hours of one who comes and what they hold; None if she is here already."""
-        if user in self._hub.members:
-            return None
+    async def _quiet(self, user: UserId, rooms: Iterable[RoomId], told: list[QuietState]) -> MemberQuiet:
+        """Learn the quiet hours of one who comes, and what they hold unless that is known of her here."""
         quiet = MemberQuiet()
         for state in (await self._lookup.first(user)).values():
             quiet.take(state)
         for state in told:
             quiet.take(state)
-        if quiet.plan is not None and quiet.state is not None and quiet.state.active_at(self._now_ms()):
+        is_on = quiet.state is not None and quiet.state.active_at(self._now_ms())
+        if quiet.plan is not None and is_on and user not in self._hub.members:
             quiet.counts = await self._counts.first(user, rooms, quiet.plan)
             for state in told:
                 quiet.take(state)
@@ -219,9 +218,7 @@ class Admission:
 
     # --- the session ---
 
-    def _open(
-        self, connection: Connection, ticket: _Ticket, hello: Hello, found: _Found, quiet: MemberQuiet | None
-    ) -> None:
+    def _open(self, connection: Connection, ticket: _Ticket, hello: Hello, found: _Found, quiet: MemberQuiet) -> None:
         connection.stream = StreamId(hello.stream)
         connection.stream_known = found.stream_owner is not None
         member = self._hub.admit(connection, ticket.user, ticket.sid)
@@ -232,15 +229,18 @@ class Admission:
         self._presences.active(connection, on=True)
         metrics.frames_in.labels("hello").inc()
 
-    def _tell_quiet(self, connection: Connection, member: Member, quiet: MemberQuiet | None) -> None:
-        """Carry out what is known of a new member's quiet hours, and tell the connection of them and what they hold."""
-        if quiet is not None and not member.rooms:
+    def _tell_quiet(self, connection: Connection, member: Member, quiet: MemberQuiet) -> None:
+        """Carry out what is known of a member's quiet hours, and tell the connection of them and what they hold."""
+        if len(member.connections) == 1:
             member.quiet = quiet
             quiet.open(self._now_ms())
         connection.write(member.quiet.told.encode())
         self._counts.tell_all(connection)
-        self._hours.advance(member)
-        self._hours.changed(member)
+        if member.quiet is quiet:
+            self._hours.advance(member)
+            self._hours.changed(member)
+        elif quiet.known and quiet.state != member.quiet.state:
+            self._hours.settle(member, quiet.state)
 
     def _welcome(self, user: dict[str, Any]) -> bytes:
         shown = {name: user[name] for name in server_frames.User.model_fields}

@@ -28,6 +28,7 @@ from kaftalk_gateway.quiet_authority import QuietAuthority
 from kaftalk_gateway.quiet_inbox import QuietInbox
 from kaftalk_gateway.quiet_lookup import QuietLookup
 from kaftalk_gateway.quiet_states import QuietHours
+from kaftalk_gateway.releases import Releases
 from kaftalk_gateway.resume import Resumer
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_gateway.settings import GatewaySettings
@@ -93,7 +94,7 @@ class App:
             ws_bytes_max=FRAME_BYTES_MAX,
             trusted_proxies=settings.trusted_proxies,
         )
-        inbox = QuietInbox(keys, self._hours)
+        inbox = QuietInbox(keys, self._hours, Releases(self._hub, self._hours, self._holding, self._resumer))
         self.internal = Listener(internal_app(self._health, inbox.routes()), settings.internal_listen)
 
     def _build_logs(self, kafka: Kafka) -> None:
@@ -133,7 +134,7 @@ class App:
         self._outbox = Outbox(redis)
         self._memberships = Memberships(self._hub, self._rooms, self._resumer)
         self._limits = SharedLimits(redis, settings.user_sends, settings.room_sends, now_ms)
-        self._signalling = Signalling(self._hub, self._owners, self._outbox.tell_devices)
+        self._signalling = Signalling(self._hub, self._owners, self._outbox.tell_devices, self._counts.note)
         self._presences = Presences(self._hub, redis, self._signalling, settings.instance, now_ms)
         self._publisher = Publisher(
             hub=self._hub,
@@ -173,6 +174,7 @@ class App:
             memberships=self._memberships,
             signalling=self._signalling,
             presences=self._presences,
+            holding=self._holding,
             gateway=settings.instance,
             url=_internal_url(settings),
             now_ms=self._clock.now_ms,
@@ -201,7 +203,9 @@ class App:
             publisher=self._publisher,
             newcomers=Newcomers(self._rooms, self._memberships, self._publisher),
             annotations=Annotations(self._writer, self._history, self._views, self._placements, self._verdicts),
-            questions=Questions(self._rooms, self._views, self._history, cursors, self._signalling, self._memberships),
+            questions=Questions(
+                self._rooms, self._views, self._history, cursors, self._signalling, self._memberships, self._holding
+            ),
             signalling=self._signalling,
             presences=self._presences,
             resumer=self._resumer,

@@ -14,6 +14,9 @@ from kaftalk_protocol.client_frames import Delete, Edit, React
 from kaftalk_protocol.ids import RoomId, SessionId, StreamId, UserId
 from kaftalk_views.errors import ResetReason
 
+_DRAIN_POLL_S = 0.05
+_DRAIN_TIMEOUT_S = 10.0
+
 
 class Socket(Protocol):
     """One WebSocket; nothing here awaits, and what is written goes out at the end of the tick."""
@@ -128,6 +131,14 @@ class Connection:
         """Send one frame."""
         if self.is_open:
             self.socket.write(payload)
+
+    async def drained(self) -> None:
+        """Wait with a large frame until the socket has taken what it was given, or does not for 10 s."""
+        deadline = asyncio.get_running_loop().time() + _DRAIN_TIMEOUT_S
+        while self.is_open and self.socket.congested:
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(_DRAIN_POLL_S)
 
     def refuse(self, code: str, detail: str, *, frame_id: str | None = None, retry_after_ms: int | None = None) -> None:
         """Send an `error` frame."""

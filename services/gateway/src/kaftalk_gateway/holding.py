@@ -81,7 +81,6 @@ class Holding:
         feed = self._hub.feeds.get(room)
         if feed is not None and feed.holds is not None and user in feed.holds.held:
             feed.holds.see(user, seq)
-            self._held_more(room)
 
 
 def is_kept_from(connection: Connection, room: RoomId, hold: RoomHold) -> bool:

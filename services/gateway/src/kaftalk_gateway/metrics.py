@@ -21,3 +21,4 @@ pierced = metrics.counter("kaftalk_gateway_pierced_total", "Messages that sounde
 alerts_lost = metrics.counter("kaftalk_gateway_alerts_lost_total", "Messages that could not be looked at for holds")
 pierced_unnoted = metrics.counter("kaftalk_gateway_pierced_unnoted_total", "Alerts that dnd-batch never heard of")
 past_holds = metrics.counter("kaftalk_gateway_past_holds_total", "Events shown to people in a hold, one a socket")
+releases = metrics.counter("kaftalk_gateway_releases_total", "Releases that were handed to sockets, one a user")

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from kaftalk_gateway.holding import Holding
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.membership import Memberships
 from kaftalk_gateway.presence import Presences
@@ -78,6 +79,7 @@ class Peers:
         memberships: Memberships,
         signalling: Signalling,
         presences: Presences,
+        holding: Holding,
         gateway: str,
         url: str,
         now_ms: Callable[[], int],
@@ -87,6 +89,7 @@ class Peers:
         self._memberships = memberships
         self._signalling = signalling
         self._presences = presences
+        self._holding = holding
         self._gateway = gateway
         self._entry = f"{gateway}|{url}"
         self._now_ms = now_ms
@@ -113,8 +116,10 @@ class Peers:
                 case "session":
                     self.end_sessions([SessionId(message["sid"])])
                 case "own_read":
+                    self._holding.saw(message["user"], message["room"], message["seq"])
                     self._signalling.own_read(message["user"], message["room"], message["seq"])
                 case "read":
+                    self._holding.saw(message["user"], message["room"], message["seq"])
                     self._signalling.rest_read(message["user"], message["room"], message["seq"])
                 case "entry":
                     self._memberships.update(message["room"], [message["user"]])

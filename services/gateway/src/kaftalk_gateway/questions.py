@@ -7,6 +7,7 @@ import orjson
 
 from kaftalk_gateway import metrics
 from kaftalk_gateway.connection import Connection
+from kaftalk_gateway.holding import Holding
 from kaftalk_gateway.membership import Memberships
 from kaftalk_gateway.rooms import RoomReads
 from kaftalk_gateway.signals import Signalling
@@ -24,8 +25,6 @@ SERVER_FRAME_BYTES = 512 * 1024
 AT_ONCE_MAX = 32
 _OVERHEAD_BYTES = 1_024
 _RETRY_MS = 1_000
-_DRAIN_POLL_S = 0.05
-_DRAIN_TIMEOUT_S = 10.0
 
 _log = get_logger(__name__)
 
@@ -41,6 +40,7 @@ class Questions:
         cursors: ReadCursors,
         signalling: Signalling,
         memberships: Memberships,
+        holding: Holding,
     ) -> None:
         self._rooms = rooms
         self._views = views
@@ -48,6 +48,7 @@ class Questions:
         self._cursors = cursors
         self._signalling = signalling
         self._memberships = memberships
+        self._holding = holding
         self._tasks: set[asyncio.Task[None]] = set()
 
     def history(self, connection: Connection, frame: History) -> None:
@@ -106,8 +107,9 @@ class Questions:
             bytes_max=SERVER_FRAME_BYTES - _OVERHEAD_BYTES,
         )
         payload = orjson.dumps({"t": "page", "id": frame.id, "room": room, **page})
-        await _drained(connection)
+        await connection.drained()
         connection.write(payload)
+        self._holding.saw(connection.user, room, page["to"])
 
     async def _read(self, connection: Connection, frame: Read) -> None:
         room = RoomId(frame.room)
@@ -120,6 +122,7 @@ class Questions:
             if frame.seq > head.seq:
                 raise Refused(Code.INVALID, "seq: is above the room's head", field="seq")
         if await self._cursors.advance(room, connection.user, frame.seq):
+            self._holding.saw(connection.user, room, frame.seq)
             self._signalling.read(connection, room, frame.seq)
 
     async def _foreign(self, connection: Connection, room: RoomId) -> None:
@@ -129,12 +132,3 @@ class Questions:
         # She is a member since a moment ago.
         self._memberships.joined(room, connection.user, 0)
         raise Refused(Code.UNAVAILABLE, "the room is being opened", retry_after_ms=_RETRY_MS)
-
-
-async def _drained(connection: Connection) -> None:
-    """Wait with a large frame until the socket has taken what it was given."""
-    deadline = asyncio.get_running_loop().time() + _DRAIN_TIMEOUT_S
-    while connection.is_open and connection.socket.congested:
-        if asyncio.get_running_loop().time() > deadline:
-            return
-        await asyncio.sleep(_DRAIN_POLL_S)

@@ -4,6 +4,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from kaftalk_gateway.quiet_states import QuietHours
+from kaftalk_gateway.releases import Releases
 from kaftalk_protocol.quiet_profile import STORED
 from kaftalk_protocol.quiet_state import QuietStates, ReleaseBatch
 from kaftalk_runtime.internal_auth import InternalKeys
@@ -13,9 +14,10 @@ from kaftalk_runtime.internal_routes import signed_route
 class QuietInbox:
     """Takes posts of dnd-batch; who is not here any more is no error."""
 
-    def __init__(self, keys: InternalKeys, hours: QuietHours) -> None:
+    def __init__(self, keys: InternalKeys, hours: QuietHours, releases: Releases) -> None:
         self._keys = keys
         self._hours = hours
+        self._taken = releases
 
     def routes(self) -> list[BaseRoute]:
         """Give the routes of the internal listener."""
@@ -30,6 +32,5 @@ class QuietInbox:
         return Response(status_code=204)
 
     async def _releases(self, body: bytes) -> Response:
-        for release in ReleaseBatch.decode(body).releases:
-            self._hours.take(release.state)
+        await self._taken.take(ReleaseBatch.decode(body))
         return JSONResponse({})

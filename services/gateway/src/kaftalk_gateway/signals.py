@@ -32,10 +32,17 @@ class Owners(Protocol):
 class Signalling:
     """Takes signals of connections and of links."""
 
-    def __init__(self, hub: Hub, owners: Owners, tell_devices: Callable[[UserId, RoomId, int], None]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        owners: Owners,
+        tell_devices: Callable[[UserId, RoomId, int], None],
+        read_more: Callable[[RoomId], None],
+    ) -> None:
         self._hub = hub
         self._owners = owners
         self._tell_devices = tell_devices
+        self._read_more = read_more
         self._typing: dict[tuple[RoomId, UserId], tuple[float, bool]] = {}
         self._reads: dict[tuple[RoomId, UserId], int] = {}
         self._read_at: dict[tuple[RoomId, UserId], float] = {}
@@ -54,6 +61,7 @@ class Signalling:
             if other is not connection:
                 other.write(payload)
         self._tell_devices(connection.user, room, seq)
+        self._read_more(room)
         feed = self._hub.feeds.get(room)
         if feed is not None and feed.facts_known and feed.members <= SMALL_ROOM_MEMBERS:
             self._reads[(room, connection.user)] = seq
@@ -93,6 +101,7 @@ class Signalling:
         member = self._hub.members.get(user)
         if member is not None and room in member.rooms:
             _write_all(member, _read_frame(room, user, seq))
+            self._read_more(room)
 
     def rest_read(self, user: UserId, room: RoomId, seq: int) -> None:
         """Tell the devices of a user who has read on by REST, and the others in a small room; all gateways hear it."""
