@@ -6,7 +6,7 @@ from typing import NamedTuple
 from kaftalk_dnd_batch.owned_users import OwnedUser
 from kaftalk_dnd_batch.quiet_log import NotClaimed, QuietLog, Write
 from kaftalk_protocol.quiet_records import UserQuiet, encode
-from kaftalk_roomlog.errors import AppendError, AppendUnknown
+from kaftalk_roomlog.errors import AppendError, AppendUnknown, ReadError
 from kaftalk_roomlog.partition_queue import Appended
 from kaftalk_runtime import metrics
 
@@ -62,6 +62,12 @@ class Store:
                 _failed.inc()
             if isinstance(result, AppendUnknown):
                 self._doubt(write.shard)
-        if self._log.suspects({write.shard for write in writes}):
-            await self._verify()
+        shards = {write.shard for write in writes}
+        if self._log.suspects(shards):
+            try:
+                await self._verify()
+            except ReadError:
+                # What is in the log may be ahead of memory now.
+                for shard in shards:
+                    self._doubt(shard)
         return results

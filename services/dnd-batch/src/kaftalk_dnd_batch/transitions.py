@@ -12,6 +12,7 @@ from kaftalk_dnd_batch.releases import Releases
 from kaftalk_dnd_batch.states import States
 from kaftalk_dnd_batch.store import Store
 from kaftalk_dnd_batch.timers import Timers
+from kaftalk_protocol.quiet_profile import OrgQuiet
 from kaftalk_protocol.quiet_records import UserQuiet
 from kaftalk_roomlog.errors import ReadError
 from kaftalk_runtime import metrics
@@ -23,6 +24,7 @@ A_ROUND = 500
 RELEASES_AT_ONCE = 3
 BUSY_MS = 100
 RETRY_MS = 500
+BROKEN_MS = 60_000
 LOOK_EVERY_S = 1.0
 NOT_YET_S = 0.02
 KNOWN_START_MS = 5_000
@@ -31,7 +33,7 @@ _log = get_logger(__name__)
 _begun = metrics.counter("kaftalk_dnd_batch_holds_begun_total", "Holds that began")
 _again = metrics.counter("kaftalk_dnd_batch_retries_total", "States and releases that have to be tried again")
 _overdue = metrics.gauge("kaftalk_dnd_batch_overdue_seconds", "For how long the first user waits whose instant came")
-_broken = metrics.counter("kaftalk_dnd_batch_releases_broken_total", "Batches of releases that ended with an error")
+_broken = metrics.counter("kaftalk_dnd_batch_broken_total", "Users and batches of releases that ended with an error")
 
 
 class Transitions:
@@ -112,7 +114,7 @@ class Transitions:
         org = self._book.org.org
         changes: list[tuple[OwnedUser, UserQuiet]] = []
         for user in users:
-            after = self._machine.advance(user.quiet, org, now_ms)
+            after = self._after(user, org, now_ms)
             if after is not user.quiet:
                 changes.append((user, after))
         before = [user.quiet for user, _ in changes]
@@ -125,6 +127,14 @@ class Transitions:
         if news:
             self._states.put({user.id: self._book.told(user) for user in news})
         return {user for (user, _), stored in zip(changes, in_force, strict=True) if not stored}
+
+    def _after(self, user: OwnedUser, org: OrgQuiet, now_ms: int) -> UserQuiet:
+        """Work out what time has brought; one user for whom that fails must not stop the others."""
+        try:
+            return self._machine.advance(user.quiet, org, now_ms)
+        except Exception as error:  # noqa: BLE001 - the edge of one user's work
+            self._note_broken(user, error)
+            return user.quiet
 
     async def _release(self, users: Sequence[OwnedUser]) -> None:
         """Release a batch; who is not done is tried again soon, by whoever owns her then."""
@@ -142,11 +152,19 @@ class Transitions:
             self._room.release()
 
     def _set_again(self, user: OwnedUser, *, failed: bool) -> None:
-        if not failed:
-            self._book.plan(user)
-        elif user.owned:
+        if failed and user.owned:
             _again.inc()
             self._timers.set(user, self._clock.now_ms() + RETRY_MS)
+            return
+        try:
+            self._book.plan(user)
+        except Exception as error:  # noqa: BLE001 - the edge of one user's work
+            self._note_broken(user, error)
+            self._timers.set(user, self._clock.now_ms() + BROKEN_MS)
+
+    def _note_broken(self, user: OwnedUser, error: Exception) -> None:
+        _broken.inc()
+        _log.error("user_broken", user=user.id, error=repr(error), exc_info=error)
 
 
 def _is_releasing(user: OwnedUser) -> bool:
