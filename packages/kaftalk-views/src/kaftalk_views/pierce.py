@@ -18,6 +18,7 @@ from kaftalk_protocol.records import Message
 from kaftalk_runtime.redis_client import Redis, RedisRefused, Script
 from kaftalk_views.cursors import muted_until
 from kaftalk_views.errors import ViewsLost, ViewUnknown
+from kaftalk_views.quiet_states import QuietReads
 from kaftalk_views.room_views import facts_of, facts_read
 from kaftalk_views.users import Users
 
@@ -87,6 +88,7 @@ class UrgentSends:
     def __init__(self, redis: Redis, now_ms: Callable[[], int]) -> None:
         self._redis = redis
         self._users = Users(redis)
+        self._states = QuietReads(redis)
         self._budget = UrgentBudget(redis)
         self._now_ms = now_ms
 
@@ -137,17 +139,7 @@ class UrgentSends:
 
         Raises ViewsLost if it is not known.
         """
-        state, written, generation, mute = await self._redis.transaction(
-            [
-                ("GET", redis_keys.quiet(user)),
-                ("GET", redis_keys.VIEW_QUIET),
-                ("GET", redis_keys.GENERATION),
-                ("HGET", redis_keys.room_mutes(room), user),
-            ]
-        )
-        if state is None and (generation is None or written != generation):
+        states = await self._states.of([user])
+        if user not in states:
             raise ViewsLost
-        try:
-            return QuietState.decode(state) if state else None, mute
-        except ValueError:
-            raise ViewsLost from None
+        return states[user], await self._redis.run("HGET", redis_keys.room_mutes(room), user)
