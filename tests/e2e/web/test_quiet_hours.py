@@ -138,7 +138,7 @@ async def test_a_window_of_the_week_begins_and_ends_with_its_minutes(newcomer: N
     await minji.page.get_by_role("button", name="시간 추가").click()
     row = minji.page.get_by_test_id("window-rows").get_by_role("listitem")
     for day in ("토요일", "일요일"):
-        await row.get_by_role("checkbox", name=day).check(force=True)
+        await row.get_by_role("checkbox", name=day).press("Space")
     await row.get_by_label("시작").fill(f"{start:%H:%M}")
     await row.get_by_label("끝").fill(f"{start + timedelta(minutes=1):%H:%M}")
     await minji.page.get_by_test_id("save-bar").get_by_role("button", name="저장").click()
