@@ -164,7 +164,7 @@ DND_OWNERS = "dnd-owners"
 
 
 def user_lost(user: UserId) -> str:
-    """Hash: room → `<seq> <ts> [reason, name]` of its loss by a kick or deletion; the newest 100 (a view of the logs)."""
+    """Hash: room → `<seq> <ts> [reason, name]` of its loss by a kick or deletion; the newest 100 (a view)."""
     return f"user:{user}:lost"
 
 
