@@ -129,11 +129,12 @@ async def test_what_one_says_oneself_passes_to_ones_other_page(newcomer: Newcome
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 async def test_a_window_of_the_week_begins_and_ends_with_its_minutes(newcomer: Newcomer) -> None:
     minji, alex = await bring_together(newcomer)
     room = await _room_of(minji)
     await minji.page.goto("/quiet-hours")
-    now = datetime.now(UTC) + timedelta(seconds=20)
+    now = datetime.now(UTC) + timedelta(seconds=12)
     start = now.replace(second=0) + timedelta(minutes=1)
     await minji.page.get_by_role("button", name="시간 추가").click()
     row = minji.page.get_by_test_id("window-rows").get_by_role("listitem")
