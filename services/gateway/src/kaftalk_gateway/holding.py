@@ -79,7 +79,7 @@ class Holding:
     def saw(self, user: UserId, room: RoomId, seq: int) -> None:
         """Note that a user has looked further by herself than what she was shown before her hold."""
         feed = self._hub.feeds.get(room)
-        if feed is not None and feed.holds is not None and user in feed.holds.held:
+        if feed is not None and feed.holds is not None:
             feed.holds.see(user, seq)
 
 

@@ -21,11 +21,16 @@ _NOBODY = 1 << 62
 class RoomHold:
     """One member's hold in one room: `floor` is the last event that was shown to her before it.
 
-    `seen` is how far she has looked by herself since: what corrects messages up to there passes.
+    `seen` is how far she has looked by herself since, or written: what corrects messages up to there passes.
     """
 
     floor: int
     seen: int
+
+    def is_passed(self, user: UserId, frame: bytes) -> bool:
+        """Tell whether an event is the user's own or corrects what she has."""
+        author = author_of(frame)
+        return author.by == user or (author.target is not None and author.target <= self.seen)
 
 
 class Author(NamedTuple):
@@ -33,16 +38,18 @@ class Author(NamedTuple):
 
     by: UserId
     target: int | None
+    is_message: bool
 
 
 class RoomHolds:
     """The holds of one room: `arming` are about to begin here (user → start in ms), `held` have begun."""
 
-    __slots__ = ("_earliest", "_highest", "arming", "held")
+    __slots__ = ("_earliest", "_highest", "_looked", "arming", "held")
 
     def __init__(self) -> None:
         self.arming: dict[UserId, int] = {}
         self.held: dict[UserId, RoomHold] = {}
+        self._looked: dict[UserId, int] = {}
         self._earliest = _NOBODY
         self._highest = -1
 
@@ -61,17 +68,20 @@ class RoomHolds:
     def hold(self, user: UserId, floor: int) -> None:
         """Hold all after `floor`."""
         self.arming.pop(user, None)
-        self.held[user] = RoomHold(floor, floor)
-        self._highest = max(self._highest, floor)
+        self.held[user] = hold = RoomHold(floor, max(floor, self._looked.pop(user, -1)))
+        self._highest = max(self._highest, hold.seen)
 
     def drop(self, user: UserId) -> RoomHold | None:
         """End a user's hold in this room; give what it was, None if nothing had been held."""
         self.arming.pop(user, None)
+        self._looked.pop(user, None)
         return self.held.pop(user, None)
 
     def see(self, user: UserId, seq: int) -> None:
-        """Note that a user has looked up to `seq` by herself."""
+        """Note that a user has looked up to `seq` by herself, perhaps at what has not come here yet."""
         hold = self.held.get(user)
+        if user in self.arming:
+            self._looked[user] = max(seq, self._looked.get(user, -1))
         if hold is not None and seq > hold.seen:
             hold.seen = seq
             self._highest = max(self._highest, seq)
@@ -94,7 +104,7 @@ class RoomHolds:
         self._earliest = min(self.arming.values(), default=_NOBODY)
         return begun
 
-    def passing(self, frame: bytes, flags: int) -> list[UserId]:
+    def passing(self, seq: int, frame: bytes, flags: int) -> list[UserId]:
         """Give those who are shown an event in spite of their holds.
 
         Everybody sees who comes and goes, and each her own events and what corrects a message that she has.
@@ -103,24 +113,31 @@ class RoomHolds:
             return []
         if flags & MEMBERSHIP:
             return list(self.held)
-        by, target = author_of(frame)
-        if target is None or target > self._highest:
-            return [by] if by in self.held else []
-        return [user for user, hold in self.held.items() if user == by or target <= hold.seen]
+        author = author_of(frame)
+        if author.target is not None and author.target <= self._highest:
+            return [user for user, hold in self.held.items() if user == author.by or author.target <= hold.seen]
+        self._see_own(author, seq)
+        return [author.by] if author.by in self.held else []
 
-    def passes(self, user: UserId, frame: bytes, flags: int) -> bool:
+    def passes(self, user: UserId, seq: int, frame: bytes, flags: int) -> bool:
         """Tell whether one user who is held is shown an event."""
         if flags & MEMBERSHIP:
             return True
-        by, target = author_of(frame)
-        return by == user or (target is not None and target <= self.held[user].seen)
+        self._see_own(author_of(frame), seq)
+        return self.held[user].is_passed(user, frame)
+
+    def _see_own(self, author: Author, seq: int) -> None:
+        """Note that who writes has read all before it: her release begins behind it."""
+        if author.is_message:
+            self.see(author.by, seq)
 
 
 def author_of(frame: bytes) -> Author:
     """Read of an `event` frame whose it is and what it is about."""
     record = orjson.loads(frame)["e"]
     target = record.get("target")
-    return Author(UserId(record.get("by", "")), target if isinstance(target, int) else None)
+    known = target if isinstance(target, int) else None
+    return Author(UserId(record.get("by", "")), known, record.get("k") == "message")
 
 
 def first_held(frames: Iterable[bytes], start_ms: int) -> int | None:

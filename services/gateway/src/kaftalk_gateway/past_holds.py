@@ -32,7 +32,7 @@ class PastHolds:
         if not feed.holds.held:
             return
         self._held_more(feed.room)
-        for user in feed.holds.passing(one.event.frame, one.event.flags):
+        for user in feed.holds.passing(one.seq, one.event.frame, one.event.flags):
             self._show(feed, feed.users[user], one)
 
     def _show(self, feed: Feed, member: Member, one: Entry) -> None:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from kaftalk_gateway import metrics
 from kaftalk_gateway.connection import CatchUp, Connection, Member
+from kaftalk_gateway.feed import Feed
 from kaftalk_gateway.held_counts import NOTHING_HELD
 from kaftalk_gateway.holding import Holding, is_kept_from
 from kaftalk_gateway.holds import RoomHold
@@ -19,7 +20,7 @@ from kaftalk_protocol.server_frames import Resumed
 _AT_ONCE_BYTES = 256 * 1024
 _USERS_A_ROUND = 20
 _HAND_OVER_S = 10.0
-_PATIENCE = 4
+_PATIENCE = 40
 """How often a room is waited for whose events up to the release have not come here yet."""
 
 
@@ -79,24 +80,42 @@ class Releases:
     ) -> _Plan:
         """Say what a connection gets of the rooms that are kept from it; the others catch up or are live already."""
         parts = {part.room: part for part in release.rooms if part.room in rooms}
-        shown, passed = list[bytes](), list[bytes]()
-        follow: dict[RoomId, CatchUp] = {}
-        for room in holds.keys() - parts.keys():
-            if is_kept_from(connection, room, holds[room]):
-                follow[room] = CatchUp(holds[room].floor)
+        plan = _Plan([], {})
+        shown: list[bytes] = []
         # In the order of the payload: what is for her first, then what is newest.
-        for room, part in parts.items():
-            hold = holds.get(room)
-            if hold is None or not is_kept_from(connection, room, hold):
-                continue
-            if rooms.has_items(part):
-                shown += rooms.write(part)
-            else:
-                passed.append(_passed(part, rooms, hold))
-            if connection.focused != room or connection.focused_at > rooms[room].to:
-                follow[room] = CatchUp(rooms[room].to, patience=_PATIENCE)
-        is_empty = not any(rooms.has_items(part) for part in parts.values())
-        return _Plan([*([] if is_empty else release_frames(release, shown)), *passed], follow)
+        for room in [*parts, *(holds.keys() - parts.keys())]:
+            if room in holds and is_kept_from(connection, room, holds[room]):
+                self._plan_room(connection, parts.get(room), rooms, self._hub.feeds[room], holds[room], shown, plan)
+        if any(rooms.has_items(part) for part in parts.values()):
+            plan.frames[:0] = release_frames(release, shown)
+        return plan
+
+    def _plan_room(  # noqa: PLR0913 - one room of one connection
+        self,
+        connection: Connection,
+        part: UserRoom | None,
+        rooms: BatchRooms,
+        feed: Feed,
+        hold: RoomHold,
+        shown: list[bytes],
+        plan: _Plan,
+    ) -> None:
+        in_view = connection.focused == feed.room
+        if part is None or (part.from_ > hold.floor and not rooms.has_items(part)):
+            # Nothing is released: she has read it, perhaps on another device.
+            if not in_view:
+                plan.follow[feed.room] = CatchUp(hold.floor)
+            return
+        to = rooms[part.room].to
+        last = min(to, feed.last if feed.last is not None else -1)
+        if in_view and last < to:
+            return
+        if rooms.has_items(part):
+            shown += rooms.write(part)
+        else:
+            plan.frames.append(_passed(part, rooms, hold))
+        if not in_view or connection.focused_at > to:
+            plan.follow[feed.room] = CatchUp(last, ended=(hold, to), patience=_PATIENCE)
 
     async def _hand_over(self, connection: Connection, frames: list[bytes]) -> None:
         """Write frame by frame as the socket takes them; what is live waits behind."""

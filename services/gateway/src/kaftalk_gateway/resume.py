@@ -171,7 +171,7 @@ class Resumer:
     async def _replay(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
         if catch.position is None:
             catch.position = feed.last if feed.last is not None else -1
-        if catch.patience and feed.last is not None and feed.last < catch.position:
+        if catch.ended is not None and catch.patience and feed.last is not None and feed.last < catch.ended[1]:
             catch.patience -= 1
             raise _Retry
         while connection.catching.get(feed.room) is catch and connection.is_open and feed.is_ready:
@@ -199,17 +199,11 @@ class Resumer:
         self, connection: Connection, feed: Feed, catch: CatchUp, missing: list[Entry], readable: int
     ) -> int:
         """Write some of what is missing, as far as it is not held; give how many were looked at."""
-        hold = feed.hold_over(connection)
         size = looked_at = 0
         for one in missing[:_CHUNK_EVENTS]:
             looked_at += 1
-            if hold is None or one.seq <= hold.floor:
-                wire = one.seen_from(readable)
-                catch.count += 1
-            elif feed.holds is not None and feed.holds.passes(connection.user, one.event.frame, one.event.flags):
-                self._answer(connection, feed, catch, hold)
-                wire = one.past_hold(readable)
-            else:
+            wire = self._wire(connection, feed, catch, one, readable)
+            if wire is None:
                 continue
             connection.socket.write_prepared(wire)
             metrics.fan_out.inc()
@@ -220,6 +214,21 @@ class Resumer:
             catch.position = missing[looked_at - 1].seq
             connection.socket.flush()
         return looked_at
+
+    def _wire(self, connection: Connection, feed: Feed, catch: CatchUp, one: Entry, readable: int) -> bytes | None:
+        """Give how an event is shown: as it is, as one that passes a hold, or not at all."""
+        hold = feed.hold_over(connection)
+        if catch.ended is not None and one.seq <= catch.ended[1]:
+            passes = catch.ended[0].is_passed(connection.user, one.event.frame)
+        elif hold is None or feed.holds is None or one.seq <= hold.floor:
+            catch.count += 1
+            return one.seen_from(readable)
+        else:
+            passes = feed.holds.passes(connection.user, one.seq, one.event.frame, one.event.flags)
+        if not passes:
+            return None
+        self._answer(connection, feed, catch, hold)
+        return one.past_hold(readable)
 
     def _finish(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
         """Make the connection live, in the same tick in which nothing was missing any more; or held."""
