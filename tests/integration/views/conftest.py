@@ -72,8 +72,8 @@ def users(redis: Redis) -> Users:
 
 
 @pytest.fixture
-def listing(views: RoomViews, users: Users, notes: Notes) -> RoomListing:
-    return RoomListing(views, users, notes)
+def listing(views: RoomViews, users: Users, notes: Notes, held: HeldRanges) -> RoomListing:
+    return RoomListing(views, users, notes, held)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from kaftalk_protocol.records import AnyRecord, Delete, Edit, Join, Message, Roo
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_protocol.server_frames import RoomEntry
 from kaftalk_testing.busy_logs import busy_logs
-from kaftalk_testing.log_twin import RoomTwin
+from kaftalk_testing.log_twin import LogTwin, RoomTwin
 from kaftalk_testing.room_logs import ANN, BOB, CYD, DAN, PEOPLE, message
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.cursors import ReadCursors
@@ -212,3 +212,58 @@ async def test_a_renamed_room_is_found_by_its_new_name(
     assert (await listing.directory("tea", CYD))[0] == []
     found = (await listing.directory("cof", CYD))[0][0]
     assert (found["name"], found["topic"], found["member_count"], found["me"]) == ("coffee", None, 2, None)
+
+
+async def test_in_a_hold_the_last_event_is_the_one_before_it(
+    catch_up: CatchUp, listing: RoomListing, new_room: NewRoom
+) -> None:
+    room = new_room()
+    name, before = room.placement.room, room.add(OPENING, message(BOB, 1, text="before"))
+    hold_ms = room.now_ms + 1
+    await catch_up.project_to(room.placement, before)
+    assert (await listing.entry(name, ANN, hold_ms))["last_event"]["seq"] == 1
+    await catch_up.project_to(room.placement, room.add(message(BOB, 2, text="held"), message(BOB, 3, mentions=[ANN])))
+
+    entry = ROOM_ENTRY.validate_python(await listing.entry(name, ANN, hold_ms))
+
+    assert entry.last_event is not None
+    assert (entry.last_event.seq, entry.last_event.prev) == (1, 0)
+    assert (entry.unread, entry.mentions, entry.head) == (3, 1, 3)
+    assert [one["last_event"]["seq"] for one in await listing.entries(ANN, hold_ms)] == [1]
+    assert [one["last_event"]["seq"] for one in await listing.entries(ANN)] == [3]
+    later_ms = room.now_ms + 1
+    assert [one["last_event"]["seq"] for one in await listing.entries(ANN, later_ms)] == [3]
+
+
+async def test_what_corrects_the_last_event_before_a_hold_is_shown(
+    catch_up: CatchUp, listing: RoomListing, new_room: NewRoom
+) -> None:
+    room = new_room()
+    name, before = room.placement.room, room.add(OPENING, message(BOB, 1, text="before"))
+    hold_ms = room.now_ms + 1
+    held: list[AnyRecord] = [message(BOB, 2), Edit(by=BOB, target=1, author=BOB, text="better")]
+    await catch_up.project_to(room.placement, max(before, room.add(*held)))
+    assert (await listing.entry(name, ANN, hold_ms))["last_event"]["e"]["text"] == "better"
+    await catch_up.project_to(room.placement, room.add(Delete(by=BOB, target=1, author=BOB)))
+    assert (await listing.entry(name, ANN, hold_ms))["last_event"]["e"]["k"] == "deleted"
+
+
+async def test_who_joined_in_a_hold_is_shown_nothing_that_she_may_not_read(
+    catch_up: CatchUp, listing: RoomListing, new_room: NewRoom
+) -> None:
+    since_join = OPENING.model_copy(update={"history": "since_join"})
+    room = new_room()
+    room.add(since_join, message(BOB, 1, text="secret"))
+    hold_ms = room.now_ms + 1
+    await catch_up.project_to(room.placement, room.add(Join(user=CYD, by=CYD), message(BOB, 2)))
+    assert (await listing.entry(room.placement.room, CYD, hold_ms))["last_event"] is None
+    assert (await listing.entry(room.placement.room, ANN, hold_ms))["last_event"]["seq"] == 1
+
+
+async def test_a_last_event_that_cannot_be_read_now_is_not_told_in_a_hold(
+    catch_up: CatchUp, listing: RoomListing, log: LogTwin, new_room: NewRoom
+) -> None:
+    room = new_room()
+    await catch_up.project_to(room.placement, room.add(OPENING, message(BOB, 1), message(BOB, 2)))
+    log.truncate(room.placement.topic, 0)
+    assert (await listing.entry(room.placement.room, ANN, room.now_ms))["last_event"] is None

@@ -63,8 +63,8 @@ class RoomBatch:
 
     __slots__ = (
         "_bys", "_common", "_everyone", "_expired_below", "_items_from", "_mine", "_named", "_nothing", "_own",
-        "_plain", "_previews", "_seqs", "_special", "_standing", "activity_ms", "epoch", "expired", "first", "floor",
-        "items", "kind", "name", "room", "to",
+        "_plain", "_previews", "_seqs", "_standing", "activity_ms", "epoch", "expired", "first", "floor", "items",
+        "kind", "name", "room", "to",
     )  # fmt: skip
 
     def __init__(self, held: HeldRoom, range_: HeldRange, standing: Standing, media: Mapping[str, Any]) -> None:
@@ -79,7 +79,6 @@ class RoomBatch:
         self._count(range_.messages())
         self._nothing = UserPart(self.to, 0, 0, None, None, None, None, expired=False, muted=False, mine=())
         self._common = self._part(_NOBODY, self.floor)
-        self._special = self._own.keys() | self._named.keys() | self._mine.keys() | standing.mutes.keys()
         self._plain = self._find_plain()
 
     def _show(self, range_: HeldRange, media: Mapping[str, Any]) -> None:
@@ -106,10 +105,11 @@ class RoomBatch:
 
     def _find_plain(self) -> frozenset[str]:
         """Find who has read nothing of what is held and is named in nothing, in one go: most of a large room."""
-        floor, special, cursors = self.floor, self._special, self._standing.cursors
+        members, cursors, mutes = self._standing
+        floor, special = self.floor, self._own.keys() | self._named.keys() | self._mine.keys() | mutes.keys()
         return frozenset(
             user
-            for user, member in self._standing.members.items()
+            for user, member in members.items()
             if user not in special and int(cursors.get(user, -1)) <= floor and int(member.rpartition(":")[2]) <= floor
         )
 
@@ -122,10 +122,6 @@ class RoomBatch:
             return None
         read = self._standing.cursors.get(user)
         bound = max(self.floor, member_of(member).joined_seq, -1 if read is None else int(read))
-        if user not in self._special:
-            if bound <= self.floor:
-                return self._common
-            return self._nothing if bound >= self.to else self._part(user, bound)
         part = self._nothing if bound >= self.to else self._part(user, bound)
         until = muted_until(self._standing.mutes.get(user))
         muted = until == "forever" or (isinstance(until, int) and until > now_ms)

@@ -16,6 +16,7 @@ from kaftalk_runtime.redis_client import RedisRefused
 from kaftalk_views.annotations import Overlay, media_field, media_status
 from kaftalk_views.cursors import MutedUntil, muted_until
 from kaftalk_views.errors import ViewUnknown
+from kaftalk_views.held import HeldRanges
 from kaftalk_views.notes import Notes
 from kaftalk_views.room_views import Access, Facts, RoomViews, access_reads, facts_of, unknown_room
 from kaftalk_views.users import Users
@@ -38,15 +39,17 @@ class _Row(NamedTuple):
 class RoomListing:
     """Builds Room, RoomEntry and Member objects.
 
+    Those of a user in a hold (`hold_ms`: since when) tell a room's last event as of its floor, and all else as it is.
     All methods raise RedisAway, and ViewUnavailable where a view is missing; those that name a room raise Refused
     where the viewer may not know it.
     """
 
-    def __init__(self, views: RoomViews, users: Users, notes: Notes) -> None:
+    def __init__(self, views: RoomViews, users: Users, notes: Notes, held: HeldRanges) -> None:
         self._views = views
         self._redis = views.redis
         self._users = users
         self._notes = notes
+        self._held = held
 
     async def room(self, room: RoomId, viewer: UserId) -> dict[str, Any]:
         """Give a Room; strangers may see public ones."""
@@ -55,18 +58,18 @@ class RoomListing:
             raise unknown_room()
         return room_object(access, (await self._peers([access.facts], viewer)).get(room))
 
-    async def entry(self, room: RoomId, user: UserId) -> dict[str, Any]:
+    async def entry(self, room: RoomId, user: UserId, hold_ms: int | None = None) -> dict[str, Any]:
         """Give a RoomEntry of one of the user's rooms."""
         access = await self._views.access(room, user)
         access.require_member()
-        found = await self._entries([room], user)
+        found = await self._entries([room], user, hold_ms)
         if not found:
             raise access.facts.refusal()
         return found[0]
 
-    async def entries(self, user: UserId) -> list[dict[str, Any]]:
+    async def entries(self, user: UserId, hold_ms: int | None = None) -> list[dict[str, Any]]:
         """Give the RoomEntries of all of a user's rooms, newest activity first."""
-        return await self._entries(sorted(await self._views.rooms_of(user)), user)
+        return await self._entries(sorted(await self._views.rooms_of(user)), user, hold_ms)
 
     async def members(
         self, room: RoomId, *, cursor: str | None = None, limit: int = 50
@@ -105,11 +108,13 @@ class RoomListing:
         accesses = ((facts_of(room, facts), member) for room, facts, member in found)
         return [Access(facts, member_of(member) if member else None) for facts, member in accesses if facts]
 
-    async def _entries(self, rooms: Sequence[RoomId], user: UserId) -> list[dict[str, Any]]:
+    async def _entries(self, rooms: Sequence[RoomId], user: UserId, hold_ms: int | None) -> list[dict[str, Any]]:
         rows = await self._rows(rooms, user)
         if any(row.facts.notes_from > row.facts.head.base for row in rows):
             await self._notes.ensure_all(row.facts for row in rows)
             rows = await self._rows(rooms, user)
+        if hold_ms is not None:
+            rows = await self._as_of_floors(rows, hold_ms)
         rows.sort(key=lambda row: (-row.activity_ms, row.facts.room))
         peers = await self._peers([row.facts for row in rows], user)
         replies = await self._many([read for row in rows for read in _count_reads(row)])
@@ -132,6 +137,17 @@ class RoomListing:
             until = muted_until(muted)
             rows.append(_Row(found, mine, _read_seq(mine, read), until, int(activity or found.created_ms), item))
         return rows
+
+    async def _as_of_floors(self, rows: Sequence[_Row], hold_ms: int) -> list[_Row]:
+        """Put the last item before the hold in the place of one that is held; none that the member may not read."""
+        newer = [row.facts for row in rows if row.last_item is not None and row.last_item["ts"] >= hold_ms]
+        if not newer:
+            return list(rows)
+        items = await self._held.last_items(newer, hold_ms)
+        return [
+            row._replace(last_item=_visible(items[row.facts.room], row)) if row.facts.room in items else row
+            for row in rows
+        ]
 
     async def _peers(self, rooms: Sequence[Facts], viewer: UserId) -> dict[RoomId, dict[str, Any]]:
         """Give the other one of each direct room; oneself where one talks to oneself."""
@@ -224,6 +240,10 @@ def _entry(row: _Row, user: UserId, peer: dict[str, Any] | None, replies: list[A
         "read_seq": row.read_seq,
         "muted_until": rfc3339(until) if isinstance(until, int) else until,
     }
+
+
+def _visible(item: dict[str, Any] | None, row: _Row) -> dict[str, Any] | None:
+    return item if item is not None and item["seq"] >= row.facts.floor(row.member) else None
 
 
 def _last_message(row: _Row) -> dict[str, Any] | None:

@@ -14,6 +14,16 @@ class QuietReads:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
+    async def hold_ms(self, user: UserId) -> int | None:
+        """Give the start of a user's present or next hold; None if nothing is ever held, or nobody knows.
+
+        What a room's log has from before it is not held: who asks need not know the time.
+        Raises RedisAway, RedisRefused.
+        """
+        state = (await self.of([user])).get(user)
+        plan = state.hold if state is not None else None
+        return plan.start_ms if plan is not None and plan.deliver == "hold" else None
+
     async def of(self, users: Iterable[UserId]) -> dict[UserId, QuietState | None]:
         """Give the states of users, None for those without quiet hours; one whose state is unknown is missing.
 

@@ -107,16 +107,16 @@ class App:
         self._views = RoomViews(self._redis, shards=self._settings.shards)
         self._notes = Notes(self._views, self._ranges)
         self._history = RoomHistory(self._views, self._ranges, self._notes)
-        listing = RoomListing(self._views, Users(self._redis), self._notes)
+        self._held = HeldRanges(self._views, self._ranges, self._notes)
+        listing = RoomListing(self._views, Users(self._redis), self._notes, self._held)
         self._rooms = RoomReads(self._redis, self._views, listing, self._placements)
 
     def _build_holds(self) -> None:
         """Build what quiet hours need, and what they hold back."""
         settings, redis, now_ms = self._settings, self._redis, self._clock.now_ms
         self._hub = hub = Hub(lambda room: shard_of(room, settings.shards))
-        held = HeldRanges(self._views, self._ranges, self._notes)
-        self._counts = HeldCounts(hub, held)
-        self._resumer = Resumer(hub, self._rooms, self._history, HoldFloors(held, now_ms))
+        self._counts = HeldCounts(hub, self._held)
+        self._resumer = Resumer(hub, self._rooms, self._history, HoldFloors(self._held, now_ms))
         self._past_holds = PastHolds(self._resumer, self._counts.note)
         self._holding = Holding(hub, self._resumer, self._counts.note, now_ms)
         authority = QuietAuthority(redis, self._http, shards=settings.shards)

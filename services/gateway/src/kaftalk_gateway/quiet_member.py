@@ -59,6 +59,11 @@ class MemberQuiet:
         return self.told.active and self.armed is not None
 
     @property
+    def hold_ms(self) -> int | None:
+        """When the hold began, or is about to begin, that her rooms watch for; None if nothing is held."""
+        return self.armed.start_ms if self.armed is not None else None
+
+    @property
     def plan(self) -> HoldPlan | None:
         """The present or next hold that holds what comes."""
         hold = self.state.hold if self.state is not None else None

@@ -135,7 +135,7 @@ class Resumer:
 
     async def _add(self, connection: Connection, feed: Feed, catch: CatchUp) -> int:
         """Tell of a new room; give where one joined, after which all is one's own."""
-        entry = await self._rooms.entry(feed.room, connection.user)
+        entry = await self._rooms.entry(feed.room, connection.user, connection.admitted.quiet.hold_ms)
         if entry is None:
             # She has left again; had she not, the view would know, since it is written before anything is pushed.
             self._hub.remove_room(connection.admitted, feed.room, asyncio.get_running_loop().time())

@@ -75,10 +75,10 @@ class RoomReads:
         """Tell whether a room's view has shown `seq`."""
         return (await self._views.head(room)).seq >= seq
 
-    async def entry(self, room: RoomId, user: UserId) -> dict[str, Any] | None:
-        """Give a room as in `GET /rooms`; None if it is not the user's."""
+    async def entry(self, room: RoomId, user: UserId, hold_ms: int | None = None) -> dict[str, Any] | None:
+        """Give a room as in `GET /rooms`, in a hold that began at `hold_ms`; None if it is not the user's."""
         try:
-            entry = await self._listing.entry(room, user)
+            entry = await self._listing.entry(room, user, hold_ms)
         except Refused:
             return None
         return entry if entry.get("me") else None

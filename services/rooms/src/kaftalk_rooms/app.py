@@ -35,11 +35,13 @@ from kaftalk_runtime.serving import Listener
 from kaftalk_runtime.tasks import Tasks
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.cursors import ReadCursors
+from kaftalk_views.held import HeldRanges
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.notes import Notes
 from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.placements import Placements
+from kaftalk_views.quiet_states import QuietReads
 from kaftalk_views.room_views import RoomViews
 from kaftalk_views.users import Users
 
@@ -174,7 +176,8 @@ class RoomsService:
             creation=RoomCreation(self._pool, self._writer, self._log, self._placements, views, catch_up),
             membership=membership,
             messages=Messages(membership, changes, views, history, cursors, self._log, sends),
-            listing=RoomListing(views, Users(redis), self._notes),
+            listing=RoomListing(views, Users(redis), self._notes, HeldRanges(views, self._log, self._notes)),
+            quiet=QuietReads(redis),
             cursors=cursors,
             notices=notices,
             farewells=Farewells(membership, views, self._tasks),

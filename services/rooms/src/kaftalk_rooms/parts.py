@@ -26,6 +26,7 @@ from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.errors import ViewError
 from kaftalk_views.listing import RoomListing
+from kaftalk_views.quiet_states import QuietReads
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Parts:
     membership: Membership
     messages: Messages
     listing: RoomListing
+    quiet: QuietReads
     cursors: ReadCursors
     notices: GatewayNotices
     farewells: Farewells

@@ -65,8 +65,9 @@ async def create_direct_room(asked: NewDirectRoom, me: Me, parts: Use, response:
 async def list_rooms(
     me: Me, parts: Use, request: Request, response: Response, limit: PageSize = 50, cursor: Cursor = None
 ) -> Any:
-    """List one's own rooms, newest activity first."""
-    items, next_cursor = part_of(await parts.listing.entries(me.user), limit, cursor, _newest_first)
+    """List one's own rooms, newest activity first; in a hold the last events are those before it."""
+    entries = await parts.listing.entries(me.user, await parts.quiet.hold_ms(me.user))
+    items, next_cursor = part_of(entries, limit, cursor, _newest_first)
     link_next(request, response, next_cursor)
     return {"items": items, "next_cursor": next_cursor}
 
