@@ -114,14 +114,14 @@ class Memberships:
             await asyncio.gather(*(self._tell_one(room, user) for user in users[at : at + _ENTRIES_AT_ONCE]))
 
     async def _tell_one(self, room: RoomId, user: UserId) -> None:
-        member = self._hub.members.get(user)
-        if member is None:
+        if (member := self._hub.members.get(user)) is None:
             return
         try:
             entry = await self._rooms.entry(room, user, member.quiet.hold_ms)
         except (RedisError, ViewUnavailable):
             return
-        if entry is None or self._hub.members.get(user) is not member or room not in member.rooms:
+        member = self._hub.members.get(user)
+        if entry is None or member is None or room not in member.rooms:
             return
         frame = room_frame("updated", entry)
         for connection in member.connections:
