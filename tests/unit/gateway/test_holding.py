@@ -159,6 +159,13 @@ class World:
         self.learned_at = {room: log.events[log.delivered - 1].seq for room, log in self.logs.items()}
         self.hours.take(QuietState(user=ME, version=1, hold=PLAN))
 
+    def slow(self, name: str, slow: bool) -> None:
+        """Let a socket take no more, or again."""
+        self.clients[name].congested = slow
+        if not slow:
+            self.connections[name].slow_since = None
+            self.resumer.go_on(self.connections[name])
+
     def focus(self, name: str, room: RoomId | None) -> None:
         self.focused[name] = room
         self.holding.focus(self.connections[name], room)
@@ -194,6 +201,7 @@ _STEP = st.one_of(
     st.tuples(st.just("time"), st.integers(1, 400)),
     st.tuples(st.just("reconnect"), _DEVICE),
     st.tuples(st.just("focus"), _DEVICE, st.sampled_from([*ROOMS, None])),
+    st.tuples(st.just("slow"), st.sampled_from(["phone", "desk", "tablet"]), st.booleans()),
 )
 _STEPS = st.lists(_STEP, max_size=12)
 
@@ -211,6 +219,9 @@ async def _perform(world: World, step: tuple[Any, ...]) -> None:
         case ("reconnect", name):
             world.drop(name)
             world.connect(name)
+            await asyncio.sleep(1)
+        case ("slow", name, slow):
+            world.slow(name, slow)
             await asyncio.sleep(1)
         case ("focus", name, room):
             world.focus(name, room)
@@ -246,11 +257,15 @@ async def _evening(
 
 
 async def _end(world: World, batch: ReleaseBatch, ending: str) -> None:
+    taken = []
     if ending == "elsewhere":
         world.hours.take(batch.releases[0].state)
     else:
-        for _ in range(2 if ending == "twice" else 1):
-            await world.releases.take(batch)
+        taken = [asyncio.create_task(world.releases.take(batch)) for _ in range(2 if ending == "twice" else 1)]
+        await asyncio.sleep(1)
+    for name in world.clients:
+        world.slow(name, False)
+    await asyncio.gather(*taken)
     await asyncio.sleep(2)
     for room in ROOMS:
         world.message(room, OTHER)

@@ -144,7 +144,8 @@ class Client:
     def on_event(self, frame: Frame) -> None:
         room, seq = frame["room"], frame["seq"]
         if frame.get("past_hold"):
-            self.apply(room, seq, frame["e"])
+            if seq > self.positions[room]:
+                self.apply(room, seq, frame["e"])
             return
         if self.is_quiet and frame["e"]["k"] == "message" and not self.gateway.may_hear(self, room, seq):
             self.inside.append(frame)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from kaftalk_gateway.holds import RoomHold
 from kaftalk_gateway.quiet_member import MemberQuiet
 from kaftalk_gateway.session import Answer, Close, Effect, Ping, Session, State, error_frame
 from kaftalk_protocol.client_frames import Delete, Edit, React
@@ -48,8 +47,7 @@ class CatchUp:
     """A room that a connection is not live in yet: all after `position` is still to be sent (None: from now on).
 
     `given` is the position a `resume` named, None where no answer is owed. `added`: a `room added` goes first.
-    `reset` is the reason of a `reset` that is owed. `ended` is a hold that was released up to a seq: of what comes late
-    below that only what passes it is still shown. `patience`: how often the room is waited for to come that far.
+    `reset` is the reason of a `reset` that is owed.
     """
 
     position: int | None
@@ -57,8 +55,6 @@ class CatchUp:
     given: int | None = None
     added: bool = False
     reset: ResetReason | None = None
-    ended: tuple[RoomHold, int] | None = None
-    patience: int = 0
     count: int = 0
     from_log: bool = False
 

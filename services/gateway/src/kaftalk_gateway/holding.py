@@ -88,6 +88,6 @@ def is_kept_from(connection: Connection, room: RoomId, hold: RoomHold) -> bool:
     catch = connection.catching.get(room)
     if catch is None:
         return True
-    if catch.given is not None or catch.added or catch.reset is not None:
+    if connection.focused == room or catch.given is not None or catch.added or catch.reset is not None:
         return False
     return catch.position is None or catch.position >= hold.floor

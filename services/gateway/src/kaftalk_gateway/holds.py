@@ -27,11 +27,6 @@ class RoomHold:
     floor: int
     seen: int
 
-    def is_passed(self, user: UserId, frame: bytes) -> bool:
-        """Tell whether an event is the user's own or corrects what she has."""
-        author = author_of(frame)
-        return author.by == user or (author.target is not None and author.target <= self.seen)
-
 
 class Author(NamedTuple):
     """Whose event it is, and which older message it is about."""
@@ -123,8 +118,9 @@ class RoomHolds:
         """Tell whether one user who is held is shown an event."""
         if flags & MEMBERSHIP:
             return True
-        self._see_own(author_of(frame), seq)
-        return self.held[user].is_passed(user, frame)
+        author = author_of(frame)
+        self._see_own(author, seq)
+        return author.by == user or (author.target is not None and author.target <= self.held[user].seen)
 
     def _see_own(self, author: Author, seq: int) -> None:
         """Note that who writes has read all before it: her release begins behind it."""

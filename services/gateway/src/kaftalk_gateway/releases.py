@@ -14,14 +14,14 @@ from kaftalk_gateway.quiet_states import QuietHours
 from kaftalk_gateway.release_frames import BatchRooms, release_frames
 from kaftalk_gateway.resume import Resumer
 from kaftalk_protocol.ids import RoomId
-from kaftalk_protocol.quiet_state import ReleaseBatch, UserRelease, UserRoom
+from kaftalk_protocol.quiet_state import BatchRoom, ReleaseBatch, UserRelease, UserRoom
 from kaftalk_protocol.server_frames import Resumed
 
 _AT_ONCE_BYTES = 256 * 1024
 _USERS_A_ROUND = 20
 _HAND_OVER_S = 10.0
-_PATIENCE = 40
-"""How often a room is waited for whose events up to the release have not come here yet."""
+_ARRIVAL_S = 0.3
+_ARRIVAL_POLL_S = 0.02
 
 
 class _Plan(NamedTuple):
@@ -45,6 +45,7 @@ class Releases:
 
         Live traffic goes between them.
         """
+        await self._arrived(batch.rooms)
         rooms, slow = BatchRooms(batch.rooms), list[asyncio.Task[None]]()
         for done, release in enumerate(batch.releases, 1):
             member = self._hub.members.get(release.user)
@@ -101,21 +102,44 @@ class Releases:
         plan: _Plan,
     ) -> None:
         in_view = connection.focused == feed.room
-        if part is None or (part.from_ > hold.floor and not rooms.has_items(part)):
-            # Nothing is released: she has read it, perhaps on another device.
+        if part is None or not self._is_releasable(connection, part, rooms, feed, hold):
             if not in_view:
                 plan.follow[feed.room] = CatchUp(hold.floor)
-            return
-        to = rooms[part.room].to
-        last = min(to, feed.last if feed.last is not None else -1)
-        if in_view and last < to:
             return
         if rooms.has_items(part):
             shown += rooms.write(part)
         else:
             plan.frames.append(_passed(part, rooms, hold))
+        to = rooms[part.room].to
         if not in_view or connection.focused_at > to:
-            plan.follow[feed.room] = CatchUp(last, ended=(hold, to), patience=_PATIENCE)
+            plan.follow[feed.room] = CatchUp(to)
+
+    def _is_releasable(
+        self, connection: Connection, part: UserRoom, rooms: BatchRooms, feed: Feed, hold: RoomHold
+    ) -> bool:
+        """Tell whether a connection may jump over what is released; else the events come, one by one.
+
+        It may not if corrections of what it has are still to come, or if nothing is released of what it has not: that
+        has been read on another device.
+        """
+        here = min(rooms[part.room].to, feed.last if feed.last is not None else -1)
+        catch = connection.catching.get(feed.room)
+        is_behind = catch is not None and catch.position is not None and catch.position < here
+        if here < rooms[part.room].to or is_behind:
+            return False
+        return part.from_ <= hold.floor or rooms.has_items(part)
+
+    async def _arrived(self, rooms: dict[RoomId, BatchRoom]) -> None:
+        """Wait a moment for events on their way that a release is already about."""
+        until = asyncio.get_running_loop().time() + _ARRIVAL_S
+        while any(self._is_missing(room, batch.to) for room, batch in rooms.items()):
+            if asyncio.get_running_loop().time() >= until:
+                return
+            await asyncio.sleep(_ARRIVAL_POLL_S)
+
+    def _is_missing(self, room: RoomId, to: int) -> bool:
+        feed = self._hub.feeds.get(room)
+        return feed is not None and feed.holds is not None and feed.last is not None and feed.last < to
 
     async def _hand_over(self, connection: Connection, frames: list[bytes]) -> None:
         """Write frame by frame as the socket takes them; what is live waits behind."""

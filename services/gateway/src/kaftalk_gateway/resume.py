@@ -171,9 +171,6 @@ class Resumer:
     async def _replay(self, connection: Connection, feed: Feed, catch: CatchUp) -> None:
         if catch.position is None:
             catch.position = feed.last if feed.last is not None else -1
-        if catch.ended is not None and catch.patience and feed.last is not None and feed.last < catch.ended[1]:
-            catch.patience -= 1
-            raise _Retry
         while connection.catching.get(feed.room) is catch and connection.is_open and feed.is_ready:
             readable = feed.floor(connection.user)
             if readable is None:
@@ -218,14 +215,10 @@ class Resumer:
     def _wire(self, connection: Connection, feed: Feed, catch: CatchUp, one: Entry, readable: int) -> bytes | None:
         """Give how an event is shown: as it is, as one that passes a hold, or not at all."""
         hold = feed.hold_over(connection)
-        if catch.ended is not None and one.seq <= catch.ended[1]:
-            passes = catch.ended[0].is_passed(connection.user, one.event.frame)
-        elif hold is None or feed.holds is None or one.seq <= hold.floor:
+        if hold is None or feed.holds is None or one.seq <= hold.floor:
             catch.count += 1
             return one.seen_from(readable)
-        else:
-            passes = feed.holds.passes(connection.user, one.seq, one.event.frame, one.event.flags)
-        if not passes:
+        if not feed.holds.passes(connection.user, one.seq, one.event.frame, one.event.flags):
             return None
         self._answer(connection, feed, catch, hold)
         return one.past_hold(readable)
