@@ -6,6 +6,11 @@ from typing import Any
 
 import pytest
 
+from kaftalk_protocol import redis_keys
+from kaftalk_protocol.ids import UserId
+from kaftalk_protocol.quiet_state import HoldPlan, QuietState
+from kaftalk_rooms.settings import RoomsSettings
+from kaftalk_runtime.redis_client import open_redis
 from kaftalk_testing.account import Account
 
 NewAccount = Callable[[], Awaitable[Account]]
@@ -35,6 +40,29 @@ async def test_what_is_sent_is_read_and_counted(new_account: NewAccount) -> None
     assert await one.call("GET", f"/rooms/{room}/messages/{first}/readers") == {"count": 1}
     too_far = await other.ask("PUT", f"/rooms/{room}/read", json={"seq": second + 1})
     assert too_far.status_code == 422
+
+
+async def test_in_a_hold_rooms_are_listed_with_what_was_said_before_it(
+    new_account: NewAccount, rooms_settings: RoomsSettings
+) -> None:
+    one, other = await new_account(), await new_account()
+    room = (await one.room(member_ids=[other.id]))["id"]
+    before = await _send(one, room, "자기 전에")
+    shown = (await other.call("GET", f"/rooms/{room}/messages/{before}"))["ts"]
+    plan = HoldPlan(start_ms=shown + 1, end_ms=shown + 60_000, release_id="a" * 32, deliver="hold")
+    state = QuietState(user=UserId(other.id), version=1, hold=plan)
+    redis = open_redis(rooms_settings.redis_url)
+    await redis.run("SET", redis_keys.quiet(state.user), state.encode())
+    await redis.close()
+    await asyncio.sleep(0.01)
+    held = await _send(one, room, "한밤중에", mentions=[other.id])
+
+    mine, theirs = [(await account.call("GET", "/rooms"))["items"][0] for account in (one, other)]
+
+    assert [entry["last_event"]["e"]["text"] for entry in (mine, theirs)] == ["한밤중에", "자기 전에"]
+    assert (theirs["unread"], theirs["mentions"], theirs["head"]) == (2, 1, held)
+    page = await other.call("GET", f"/rooms/{room}/messages")
+    assert page["items"][-1]["seq"] == held, "one's own look goes beyond the hold"
 
 
 async def test_a_repeat_with_a_key_is_stored_once(new_account: NewAccount) -> None:

@@ -369,6 +369,15 @@ async def test_the_time_index_is_asked_once_for_many_rooms(
     assert [batch is not None for batch in batches] == [False] * 10 + [True] * 20
 
 
+async def test_who_come_at_once_ask_for_a_floor_once(
+    held: HeldRanges, talk: RoomTwin, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, start_ms = talk.placement.room, since(talk, 21, 11)
+    assert await held.floor(name, start_ms) == 10
+    monkeypatch.setattr(redis, "many", None)
+    assert await held.floor(name, start_ms) == 10
+
+
 async def test_counts_wait_for_annotations_that_are_made_again(
     redis: Redis, views: RoomViews, held: HeldRanges, talk: RoomTwin
 ) -> None:

@@ -17,8 +17,10 @@ from kaftalk_roomlog.topics import Topics, TopicSpec
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.kafka import Kafka
 from kaftalk_testing.log_twin import LogTwin
-from kaftalk_testing.room_logs import ANN, BOB, message
+from kaftalk_testing.room_logs import ANN, BOB, CYD, message
 from kaftalk_views.catch_up import CatchUp
+from kaftalk_views.held import HeldRanges
+from kaftalk_views.held_batch import UserPart
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.log_range import LogRange
 from kaftalk_views.notes import Notes
@@ -138,6 +140,36 @@ async def test_a_room_on_kafka_is_projected_and_read(
     assert [(item["seq"], item["e"]["k"]) for item in page["items"]] == [(5, "deleted"), (6, "message"), (7, "message")]
     assert page["items"][1]["e"]["reactions"] == [{"emoji": "👍", "count": 1, "me": True}]
     assert (page["as_of"], page["has_after"]) == (42, True)
+
+
+async def test_what_is_held_on_kafka_begins_where_the_brokers_time_says(
+    views: RoomViews, topics: Topics, writer: RoomLogWriter, ranges: RoomLogRange
+) -> None:
+    placements = [Placement(RoomId(str(uuid.uuid4()))) for _ in range(2)]
+    said: list[AnyRecord] = [OPENING, message(BOB, 1), message(BOB, 1), message(BOB, 2), message(BOB, 3)]
+    ts: list[int] = []
+    for placement in placements:
+        await topics.create_room_topics([placement.topic])
+        await topics.await_visible(placement.topic)
+        for record in said[: 5 if placement is placements[0] else 2]:
+            ts.append((await writer.append(placement.topic, encode(record))).ts)
+            await asyncio.sleep(0.003)
+    catch_up, notes = CatchUp(views, ranges), Notes(views, ranges)
+    for placement, last in zip(placements, (4, 1), strict=True):
+        await catch_up.project_to(placement, last)
+    held, (first, second) = HeldRanges(views, ranges, notes), (placement.room for placement in placements)
+
+    assert await held.floors([first, second], ts[2]) == {first: 1, second: 0}
+    batch = await held.batch(first, ts[3])
+    assert batch is not None
+    assert (batch.first, batch.floor, batch.to) == (3, 1, 4), "a repeat is no event"
+    assert [item["seq"] for item in batch.items] == [3, 4]
+    assert (batch.for_user(ANN, 0), batch.for_user(CYD, 0)) == (
+        UserPart(1, 2, 0, 3, 4, BOB, "hello", expired=False, muted=False, mine=()),
+        None,
+    )
+    assert await held.batch(second, ts[6] + 1) is None
+    assert await held.floor(second, ts[6] + 1) == 1
 
 
 async def test_placements_follow_their_topic(kafka: Kafka, topics: Topics, writer: RoomLogWriter) -> None:

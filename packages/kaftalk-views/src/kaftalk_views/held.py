@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -30,8 +30,14 @@ RECORDS_MAX = 100_000
 """How many records of one room are looked at; older ones are held and released all the same, but not counted."""
 
 CONCURRENT = 16
+LATELY_S = 2.0
 
 _Found = TypeVar("_Found")
+
+
+class _Lately(NamedTuple):
+    seq: int
+    until: float
 
 
 class HeldRanges:
@@ -46,6 +52,7 @@ class HeldRanges:
         self._log = log
         self._notes = notes
         self._starts = HoldStarts(views, log, notes)
+        self._lately: Kept[_Lately] = Kept()
         self._last_items: Kept[dict[str, Any] | None] = Kept()
 
     # --- where a hold begins ---
@@ -59,8 +66,19 @@ class HeldRanges:
         return await self._first(await self._views.facts(room), start_ms)
 
     async def floor(self, room: RoomId, start_ms: int) -> int:
-        """Give the seq of the last shown event before the hold; the head if nothing is held."""
-        return await self._floor(await self._views.facts(room), start_ms)
+        """Give the seq of the last shown event before the hold; the head if nothing is held.
+
+        A floor stands until a room gets a new epoch: when many come at once it is not asked for each of them.
+        """
+        now, key = asyncio.get_running_loop().time(), (room, start_ms)
+        lately = self._lately.get(key)
+        if lately is not None and now < lately.until:
+            return lately.seq
+        facts = await self._views.facts(room)
+        floor = await self._floor(facts, start_ms)
+        if floor < facts.head.seq:
+            self._lately[key] = _Lately(floor, now + LATELY_S)
+        return floor
 
     async def floors(self, rooms: Iterable[RoomId], start_ms: int) -> dict[RoomId, int]:
         """Give the floors of many rooms; rooms without a view are missing."""
