@@ -29,6 +29,7 @@ environment:
 test-environment:
 	@deploy/local/environment.sh --all-packages
 	@$(PYTHON) -m kaftalk_testing.tools
+	@$(PYTHON) -c 'from kaftalk_testing.versitygw import versitygw_binary; versitygw_binary()'
 
 lint: test-environment ## Check style, types and the borders between packages
 	@.venv/bin/ruff format --check $(CODE)
