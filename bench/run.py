@@ -15,6 +15,7 @@ SECTIONS = {
     "idle": "An idle connection",
     "roomlog": "Reading many room logs: KIP-227 sessions beside the stock consumer",
     "takeover": "Delivery killed",
+    "release": "Quiet hours that end at the same minute",
 }
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

@@ -60,12 +60,14 @@ class RoomSeed:
         await asyncio.gather(*(self.place(room.placement) for room in made))
         return made
 
-    async def unplaced(self, count: int) -> list[SeededRoom]:
-        """Make rooms up to their first record; nobody knows of them yet."""
-        made = [_room() for _ in range(count)]
+    async def unplaced(self, count: int, openings: Sequence[Room] = ()) -> list[SeededRoom]:
+        """Make rooms up to their first record; nobody knows of them yet. `openings` are the first records."""
+        made = [_room(opening.by) for opening in openings] or [_room(_user()) for _ in range(count)]
+        firsts = openings or [_opening(room.owner) for room in made]
         await self.topics.create_room_topics([room.placement.topic for room in made])
+        opened = list(zip(made, firsts, strict=True))
         for start in range(0, count, _AT_ONCE):
-            await asyncio.gather(*(self._open(room) for room in made[start : start + _AT_ONCE]))
+            await asyncio.gather(*(self._open(*one) for one in opened[start : start + _AT_ONCE]))
         return made
 
     async def append(self, room: SeededRoom, *records: AnyRecord) -> list[int]:
@@ -81,9 +83,8 @@ class RoomSeed:
         """Write a placement."""
         await placements.publish(self.writer, placement)
 
-    async def _open(self, room: SeededRoom) -> None:
+    async def _open(self, room: SeededRoom, opening: Room) -> None:
         await self.topics.await_visible(room.placement.topic, timeout_s=60.0)
-        opening = Room(by=room.owner, kind="public", name="tea", members={room.owner: "owner"})
         await self.append(room, opening)
 
 
@@ -101,6 +102,13 @@ async def room_seed(bootstrap: str) -> AsyncIterator[RoomSeed]:
         await seed.topics.stop()
 
 
-def _room() -> SeededRoom:
-    placement = Placement(RoomId(str(uuid.uuid4())))
-    return SeededRoom(placement, UserId(str(uuid.uuid4())), StreamId(str(uuid.uuid4())))
+def _room(owner: UserId) -> SeededRoom:
+    return SeededRoom(Placement(RoomId(str(uuid.uuid4()))), owner, StreamId(str(uuid.uuid4())))
+
+
+def _opening(owner: UserId) -> Room:
+    return Room(by=owner, kind="public", name="tea", members={owner: "owner"})
+
+
+def _user() -> UserId:
+    return UserId(str(uuid.uuid4()))

@@ -1,0 +1,45 @@
+"""Stands for the gateways of many people: takes their releases as a gateway would, and says when each came."""
+
+import sys
+import time
+from typing import Any
+
+import orjson
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+
+def app() -> Starlette:
+    """Build an app that notes the time, the people and the items of every batch of releases."""
+    batches: list[dict[str, Any]] = []
+
+    async def quiet(request: Request) -> Response:
+        await request.body()
+        return Response(status_code=204)
+
+    async def releases(request: Request) -> Response:
+        batch = orjson.loads(await request.body())
+        items = {room: len(one["items"]) for room, one in batch["rooms"].items()}
+        users = [one["user"] for one in batch["releases"]]
+        totals = [one["digest"]["total"] for one in batch["releases"]]
+        shown = sum(items[room["room"]] for one in batch["releases"] for room in one["rooms"])
+        batches.append({"at_ms": time.time() * 1000, "users": users, "totals": totals, "items": shown})
+        return Response(b"{}", media_type="application/json")
+
+    async def figures(_request: Request) -> Response:
+        return Response(orjson.dumps(batches), media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route("/internal/quiet", quiet, methods=["POST"]),
+            Route("/internal/releases", releases, methods=["POST"]),
+            Route("/figures", figures),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    uvicorn.run(app(), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
