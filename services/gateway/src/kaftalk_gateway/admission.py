@@ -12,7 +12,7 @@ from kaftalk_gateway.connection import CatchUp, Connection, Member
 from kaftalk_gateway.held_counts import HeldCounts
 from kaftalk_gateway.hold_floors import is_settled
 from kaftalk_gateway.hub import Hub
-from kaftalk_gateway.peers import Outbox, Peers
+from kaftalk_gateway.older_connections import OlderConnections
 from kaftalk_gateway.presence import Presences, online_commands
 from kaftalk_gateway.questions import SERVER_FRAME_BYTES
 from kaftalk_gateway.quiet_lookup import QuietLookup
@@ -82,8 +82,7 @@ class Admission:
         views: RoomViews,
         resumer: Resumer,
         presences: Presences,
-        peers: Peers,
-        outbox: Outbox,
+        older: OlderConnections,
         lookup: QuietLookup,
         hours: QuietHours,
         counts: HeldCounts,
@@ -95,8 +94,7 @@ class Admission:
         self._views = views
         self._resumer = resumer
         self._presences = presences
-        self._peers = peers
-        self._outbox = outbox
+        self._older = older
         self._lookup = lookup
         self._hours = hours
         self._counts = counts
@@ -125,7 +123,7 @@ class Admission:
         rooms = found.rooms.union(room for room, joined in changes.items() if joined)
         rooms.difference_update(room for room, joined in changes.items() if not joined)
         self._enter(connection, rooms, hello.resume, positions)
-        await self._crowd_out(connection, found)
+        await self._older.crowd_out(connection, found.connections)
         return connection.is_open
 
     def resume(self, connection: Connection, given: dict[str, tuple[int, int]]) -> None:
@@ -222,7 +220,7 @@ class Admission:
         connection.stream = StreamId(hello.stream)
         connection.stream_known = found.stream_owner is not None
         member = self._hub.admit(connection, ticket.user, ticket.sid)
-        self._take_stream(connection, found.stream_owner)
+        self._older.take_stream(connection, found.stream_owner)
         connection.session.admitted()
         connection.write(self._welcome(found.user))
         self._tell_quiet(connection, member, quiet)
@@ -282,44 +280,6 @@ class Admission:
     def _unlinked(self, rooms: Iterable[RoomId]) -> list[RoomId]:
         feeds = self._hub.feeds
         return [room for room in rooms if room not in feeds or not feeds[room].is_ready]
-
-    # --- older connections ---
-
-    def _take_stream(self, connection: Connection, owner: str | None) -> None:
-        """A live stream belongs to one socket: the older one closes."""
-        for other in list(connection.admitted.connections):
-            if other is not connection and other.stream == connection.stream:
-                other.close(CloseCode.STREAM_TAKEN, "the stream was taken over")
-        gateway, _, key = (owner or "").partition("|")
-        if gateway and gateway != self._gateway:
-            self._outbox.tell(gateway, {"kind": "stream", "connection": key})
-
-    async def _crowd_out(self, connection: Connection, found: _Found) -> None:
-        """Close the oldest connections above the limit; what dead gateways left does not count."""
-        limit = self._settings.limit_connections
-        if found.connections <= limit:
-            return
-        key = redis_keys.connections(connection.user)
-        try:
-            marks, gateways = await self._redis.many([("ZRANGE", key, 0, -1), ("ZRANGE", redis_keys.GATEWAYS, 0, -1)])
-            alive = {entry.partition("|")[0] for entry in gateways} | {self._gateway}
-            dead = [mark for mark in marks if not self._lives(mark, alive)]
-            living = [mark for mark in marks if mark not in set(dead)]
-            oldest = living[: max(0, len(living) - limit)]
-            if dead or oldest:
-                await self._redis.run("ZREM", key, *dead, *oldest)
-        except RedisError:
-            return
-        for mark in oldest:
-            gateway, _, connection_key = mark.partition("|")
-            if gateway == self._gateway:
-                self._peers.close(connection_key, CloseCode.TOO_SLOW, "too many connections")
-            else:
-                self._outbox.tell(gateway, {"kind": "oldest", "connection": connection_key})
-
-    def _lives(self, mark: str, alive: set[str]) -> bool:
-        gateway, _, key = mark.partition("|")
-        return key in self._hub.connections if gateway == self._gateway else gateway in alive
 
     def _mark(self, connection: Connection) -> str:
         return f"{self._gateway}|{connection.key}"

@@ -18,6 +18,7 @@ from kaftalk_gateway.limits import SharedLimits
 from kaftalk_gateway.links import Links, Owners
 from kaftalk_gateway.membership import Memberships
 from kaftalk_gateway.newcomers import Newcomers
+from kaftalk_gateway.older_connections import OlderConnections
 from kaftalk_gateway.past_holds import PastHolds
 from kaftalk_gateway.peers import Outbox, Peers
 from kaftalk_gateway.pierced_notes import PiercedNotes
@@ -192,8 +193,14 @@ class App:
                 views=self._views,
                 resumer=self._resumer,
                 presences=self._presences,
-                peers=self._peers,
-                outbox=self._outbox,
+                older=OlderConnections(
+                    self._hub,
+                    self._redis,
+                    self._peers,
+                    self._outbox,
+                    gateway=settings.instance,
+                    connections_max=settings.limit_connections,
+                ),
                 lookup=self._lookup,
                 hours=self._hours,
                 counts=self._counts,

@@ -36,14 +36,13 @@ class MemberQuiet:
     part of `state` which this gateway has carried out. `counts` is what she was told to be held, by room.
     """
 
-    __slots__ = ("armed", "changes", "counts", "known", "released", "scheduled_ms", "state", "told")
+    __slots__ = ("armed", "changes", "counts", "known", "scheduled_ms", "state", "told")
 
     def __init__(self) -> None:
         self.state: QuietState | None = None
         self.known = False
         self.changes = 0
         self.armed: HoldPlan | None = None
-        self.released: str | None = None
         self.scheduled_ms: int | None = None
         self.told = NOTHING
         self.counts: dict[RoomId, HeldCount] = {}
