@@ -20,6 +20,7 @@ from kaftalk_protocol.quiet_records import RECORD_BYTES_MAX, Released, UserQuiet
 from kaftalk_protocol.records import AnyRecord, Room
 from kaftalk_protocol.tokens import ALGORITHM, TYPE, AccessClaims
 from kaftalk_rest.access_tokens import key_id, read_public_key
+from kaftalk_roomlog.errors import RoomLogError
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.records import LogRecord
 from kaftalk_roomlog.shards import shard_of
@@ -37,6 +38,7 @@ from kaftalk_views.room_views import RoomViews
 
 SHARDS = 4
 _TOKEN_S = 86_400
+_KAFKA_BACK_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,18 @@ class QuietStack:
             await self.stack.terminate("dnd-batch", 1)
         if not self.stack.alive("dnd-batch"):
             await self.stack.start("dnd-batch")
+        await self._kafka_serves()
+
+    async def _kafka_serves(self) -> None:
+        """Wait until topics can be made: a broker that was stopped for a while is fenced for some seconds."""
+        async with asyncio.timeout(_KAFKA_BACK_S):
+            while True:
+                try:
+                    await self.seed.unplaced(1)
+                except RoomLogError:
+                    await asyncio.sleep(0.2)
+                else:
+                    return
 
     async def two_instances(self) -> None:
         """Let both instances run, each with some shards."""
