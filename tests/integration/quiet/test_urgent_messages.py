@@ -10,6 +10,8 @@ from kaftalk_testing.chat_socket import ChatSocket, Frame
 from kaftalk_testing.quiet_hours import begin_quiet, pierce, set_profile
 from kaftalk_testing.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 NOBODY = pierce(direct=False)
 
 
@@ -45,7 +47,6 @@ async def test_three_a_day_go_and_what_follows_a_spent_one_goes_too(
     assert await _texts(ann, direct) == ["1 urgent", "2 urgent", "3 urgent", "5 normal", "6 silent", "hey"]
 
 
-@pytest.mark.slow
 async def test_a_policy_that_lets_nobody_through_forbids_it(
     stack: Stack, ann: Account, bob: Account, direct: str
 ) -> None:
@@ -78,7 +79,6 @@ async def test_what_is_sent_at_once_keeps_its_order_around_urgent_ones(
     assert await _texts(ann, direct) == [f"{n} {notifies[n - 1]}" for n in (1, 2, 3, 4, 5, 6, 8)]
 
 
-@pytest.mark.slow
 async def test_an_idempotent_repeat_counts_once(ann: Account, bob: Account, direct: str) -> None:
     await begin_quiet(bob)
     path = f"/rooms/{direct}/messages"
@@ -97,7 +97,6 @@ async def test_without_quiet_hours_it_is_an_ordinary_message(
         assert [(await a.ask(_send(direct, n)))["t"] for n in range(1, 6)] == ["ack"] * 5
 
 
-@pytest.mark.slow
 async def test_in_rooms_it_is_stored_whatever_the_members_let_through(stack: Stack, ann: Account, bob: Account) -> None:
     room = (await ann.room())["id"]
     await bob.join(room)
@@ -106,7 +105,6 @@ async def test_in_rooms_it_is_stored_whatever_the_members_let_through(stack: Sta
         assert [(await a.ask(_send(room, n)))["t"] for n in range(1, 6)] == ["ack"] * 5
 
 
-@pytest.mark.slow
 async def test_while_redis_is_away_it_is_unavailable_and_goes_later_in_its_place(
     breakable_stack: Stack, ann: Account, bob: Account, direct: str
 ) -> None:

@@ -17,6 +17,8 @@ from kaftalk_testing.probes import http_ok
 from kaftalk_testing.process import Program, start
 from kaftalk_testing.proxy import Faults, tcp_proxy
 
+pytestmark = pytest.mark.slow
+
 WAIT_S = 60
 ROOM = str(uuid.uuid4())
 
@@ -216,7 +218,6 @@ async def test_the_host_runs_as_a_program_and_ends_when_it_is_told(
         assert await child.stop() == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["to_target", "to_client"])
 async def test_an_s3_that_goes_away_costs_time_and_nothing_else(
     stage: Any, run_host: Any, thumbnailer: LambdaFunction, direction: str

@@ -10,6 +10,8 @@ import pytest
 
 from kaftalk_testing.lambda_host_runtime import Environment, FunctionFailed
 
+pytestmark = pytest.mark.slow
+
 WAIT_S = 30
 
 

@@ -13,6 +13,8 @@ import pytest
 from kaftalk_testing.lambda_host_runtime import Environment, LambdaFunction
 from kaftalk_testing.media_samples import apng, painting, photo, recording, saved
 
+pytestmark = pytest.mark.slow
+
 MIB_MAX = 512
 ROOM = str(uuid.uuid4())
 
@@ -64,7 +66,6 @@ UPLOADS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("upload", UPLOADS)
 async def test_the_largest_uploads_fit_into_the_function(
     stage: Any, thumbnailer: LambdaFunction, tmp_path: Path, upload: str

@@ -10,6 +10,8 @@ import pytest
 from kaftalk_testing.versitygw import REGION
 from kaftalk_thumbnailer.store import Absent, ObjectStore, connect
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(stage: Any, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
