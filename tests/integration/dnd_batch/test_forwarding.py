@@ -20,6 +20,8 @@ from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.internal_http import InternalHttp
 from kaftalk_testing.ports import free_port
 
+pytestmark = pytest.mark.slow
+
 SECRET = "f1-0123456789abcdefghijklmnopqrst"
 
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from kaftalk_dnd_batch.owned_users import OwnedUser, OwnedUsers
@@ -15,6 +16,8 @@ from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.topics import Topics, TopicSpec
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.kafka import Kafka
+
+pytestmark = pytest.mark.slow
 
 SHARD = 1
 

@@ -3,9 +3,13 @@
 import asyncio
 import time
 
+import pytest
+
 from kaftalk_protocol.quiet_records import Released, UserQuiet, release_id
 from kaftalk_testing.gateway_twin import GatewayTwin
 from kaftalk_testing.quiet_stack import QuietStack, person
+
+pytestmark = pytest.mark.slow
 
 
 async def test_what_was_said_in_a_snooze_is_released_at_its_end_once(quiet: QuietStack, gateway: GatewayTwin) -> None:

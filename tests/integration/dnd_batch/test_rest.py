@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from kaftalk_testing.account import Account
 from kaftalk_testing.stack import Stack
+
+pytestmark = pytest.mark.slow
 
 NIGHTS: dict[str, Any] = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "22:00", "end": "07:00"}
 SEOUL: dict[str, Any] = {"zone": "Asia/Seoul", "windows": [NIGHTS]}

@@ -20,6 +20,8 @@ from kaftalk_testing.gateway_twin import GatewayTwin
 from kaftalk_testing.quiet_stack import SHARDS, QuietStack, person
 from kaftalk_testing.redis_server import flush
 
+pytestmark = pytest.mark.slow
+
 NIGHTS = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "22:00", "end": "07:00"}
 
 

@@ -17,6 +17,8 @@ from kaftalk_testing.chat_socket import ChatSocket, Frame
 from kaftalk_testing.quiet_hours import begin_quiet, end_quiet
 from kaftalk_testing.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 HOUR_MS = 3_600_000
 
 

@@ -37,6 +37,8 @@ from kaftalk_views.notes import Notes
 from kaftalk_views.projection import fold, restore
 from kaftalk_views.room_views import RoomViews
 
+pytestmark = pytest.mark.slow
+
 NewRoom = Callable[[], RoomTwin]
 OPENING = Room(by=ANN, kind="private", name="tea", members={ANN: "owner", BOB: "member", CYD: "member"})
 

@@ -20,6 +20,8 @@ from kaftalk_testing.media_samples import (
     tiny_gif,
 )
 
+pytestmark = pytest.mark.slow
+
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
 HTML = b"<!DOCTYPE html><script>alert(1)</script>"
 # Of the function's 512 MiB; the runtime itself takes about 60, of which a child shares most.

@@ -11,6 +11,8 @@ from kaftalk_testing.media_rendering import Render
 from kaftalk_testing.media_samples import CANARY, apng, gif, heic, painting, photo, saved
 from kaftalk_thumbnailer.orientation import upright
 
+pytestmark = pytest.mark.slow
+
 
 def opened(content: bytes) -> Image.Image:
     image = Image.open(BytesIO(content))

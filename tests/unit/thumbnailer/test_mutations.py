@@ -8,6 +8,8 @@ import pytest
 from kaftalk_testing.media_rendering import Render
 from kaftalk_testing.media_samples import apng, gif, heic, photo, recording
 
+pytestmark = pytest.mark.slow
+
 REASONS = {"unreadable", "unsupported_type", "too_many_pixels", "too_many_frames", "too_long", "too_complex", "empty"}
 MIB_MAX = 512
 

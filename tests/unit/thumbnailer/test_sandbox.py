@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _PROGRAM = """
 import ctypes, errno, os, signal, sys, time
 from kaftalk_thumbnailer.errors import Reason, Rejected

@@ -16,6 +16,8 @@ from kaftalk_testing.media_samples import (
     with_webm_duration,
 )
 
+pytestmark = pytest.mark.slow
+
 CONTAINERS = ["webm", "ogg", "m4a", "wav"]
 
 
