@@ -73,6 +73,11 @@ class ServiceSettings(BaseSettings):
     shards: Annotated[int, Field(ge=1, le=1024)] = 128
     replication: Annotated[int, Field(ge=1, le=7)] = 1
 
+    @property
+    def internal_url(self) -> str:
+        """Where other instances reach this one's internal listener."""
+        return self.internal_advertise or f"ws://{self.internal_listen.host}:{self.internal_listen.port}"
+
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 

@@ -23,19 +23,18 @@ from kaftalk_delivery.shards import Shards
 from kaftalk_delivery.snapshot_writer import SnapshotWriter
 from kaftalk_delivery.view_writer import ViewWriter
 from kaftalk_protocol import topics as names
-from kaftalk_roomlog.errors import BrokerUnreachable, ReadError
 from kaftalk_roomlog.ownership import ShardOwnership
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.reader import RoomLogReader
 from kaftalk_roomlog.snapshots import SNAPSHOT_BYTES_MAX, SnapshotLog
+from kaftalk_roomlog.starting import until_answered
 from kaftalk_roomlog.tail import TailReader
 from kaftalk_roomlog.topics import Topics
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.clock import SystemClock
 from kaftalk_runtime.health import Health, internal_app
 from kaftalk_runtime.internal_auth import InternalKeys
-from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
-from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.redis_client import open_redis
 from kaftalk_runtime.serving import Listener
 from kaftalk_runtime.tasks import Tasks
@@ -46,12 +45,9 @@ from kaftalk_views.room_views import RoomViews
 _LINK_MESSAGE_BYTES_MAX = 8 << 20
 _SYSTEM_TOPICS = (names.ROOMS, names.SNAPSHOTS, names.CURSORS)
 _GROUP = "kaftalk-delivery"
-_RETRY_S = 0.5
 _FIRST_SHARDS_S = 15.0
 # Others learn of our leaving with their next heartbeat to the group; until then we go on.
 _HAND_OVER_S = 2.5
-
-_log = get_logger(__name__)
 
 
 class _Logs:
@@ -71,10 +67,10 @@ class _Logs:
     async def start(self) -> None:
         """Connect, and wait for the topics that the rooms service creates; the group is joined later."""
         for part in (self.topics, self.ranges, self.reader, self.writer, self.snapshots):
-            await _until_answered(part.start)
+            await until_answered(part.start)
         for topic in _SYSTEM_TOPICS:
-            await _until_answered(partial(self.topics.await_visible, topic))
-        await _until_answered(lambda: self.tail.start(frozenset()))
+            await until_answered(partial(self.topics.await_visible, topic))
+        await until_answered(lambda: self.tail.start(frozenset()))
 
     async def stop(self) -> None:
         """Close what is left after the group."""
@@ -131,7 +127,7 @@ class App:
             redis, rooms, self._views, self._cursors, owned=self._owned, made=self._shards.made
         )
         self._janitor = Janitor(rooms, logs.topics, logs.snapshots, logs.writer, self._clock, drop=self._shards.drop)
-        self._heartbeat = Heartbeat(redis, self._clock, settings.instance, settings.link_url)
+        self._heartbeat = Heartbeat(redis, self._clock, settings.instance, settings.internal_url)
         self._health = Health(
             {"kafka": self._kafka_answers, "redis": redis.ping, "shards": self._has_shards}, alive=self._alive
         )
@@ -168,7 +164,7 @@ class App:
         self._started_s = asyncio.get_running_loop().time()
         for name, loop in self._loops().items():
             self._tasks.run(name, loop)
-        await _until_answered(self._logs.ownership.start)
+        await until_answered(self._logs.ownership.start)
         self._tasks.run("ownership", self._shards.follow_ownership)
         self._open = True
 
@@ -238,15 +234,3 @@ class App:
         """With more instances than shards some have none for good."""
         waited_s = asyncio.get_running_loop().time() - self._started_s
         return self._open and (bool(self._shards.owned) or waited_s > _FIRST_SHARDS_S)
-
-
-async def _until_answered(start: Callable[[], Awaitable[None]]) -> None:
-    """Try again while Kafka is away or its topics do not exist yet: the rooms service creates them."""
-    while True:
-        try:
-            await start()
-        except (KafkaUnreachable, BrokerUnreachable, ReadError) as error:
-            _log.info("waiting_for_kafka", error=repr(error))
-            await asyncio.sleep(_RETRY_S)
-        else:
-            return

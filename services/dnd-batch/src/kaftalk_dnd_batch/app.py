@@ -37,17 +37,17 @@ from kaftalk_protocol.quiet_calendar import QuietCalendars
 from kaftalk_protocol.quiet_records import ORG_KEY, RECORD_BYTES_MAX
 from kaftalk_rest.access_tokens import Bearers, TokenVerifier, read_public_key
 from kaftalk_rest.rate_limits import RateLimits
-from kaftalk_roomlog.errors import AppendError, BrokerUnreachable, ReadError
 from kaftalk_roomlog.ownership import ShardOwnership
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.shards import shard_of
+from kaftalk_roomlog.starting import until_answered
 from kaftalk_roomlog.tail import TailReader
 from kaftalk_roomlog.topics import Topics
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.health import Health, internal_app
 from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.internal_http import InternalHttp
-from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.logs import RequestIds, get_logger
 from kaftalk_runtime.redis_client import open_redis
 from kaftalk_runtime.serving import Listener
@@ -59,7 +59,6 @@ from kaftalk_views.users import Users
 
 _SYSTEM_TOPICS = (names.QUIET_HOURS, names.ACCOUNTS)
 _GROUP = "kaftalk.dnd-batch"
-_RETRY_S = 0.5
 _FIRST_SHARDS_S = 15.0
 _FORWARD_TIMEOUT_S = 12.0
 _FINISH_S = 10.0
@@ -88,11 +87,11 @@ class _Logs:
     async def start(self) -> None:
         """Connect, and wait for the topics that the rooms service creates; the group is joined later."""
         for part in (self.topics, self.ranges, self.writer, self.ticks):
-            await _until_answered(part.start)
+            await until_answered(part.start)
         for topic in _SYSTEM_TOPICS:
-            await _until_answered(partial(self.topics.await_visible, topic))
-        await _until_answered(self.accounts.start)
-        await _until_answered(lambda: self.defaults.start(frozenset({self._org_shard})))
+            await until_answered(partial(self.topics.await_visible, topic))
+        await until_answered(self.accounts.start)
+        await until_answered(lambda: self.defaults.start(frozenset({self._org_shard})))
 
     async def stop(self) -> None:
         """Close what is left after the group."""
@@ -157,7 +156,7 @@ class App:
         self._accounts.on_change(self._book.follow_account)
         self._shards.wire(self._store, self._taken)
         self._generations = Generations(redis, self._owned, self._book, self._states, shards=settings.shards)
-        entry = f"{settings.instance}|{_internal_url(settings)}"
+        entry = f"{settings.instance}|{settings.internal_url}"
         self._registry = Registry(redis, self._clock, entry=entry, shards=settings.shards, owned=self._log.fences)
 
     def _wire_time(self) -> None:
@@ -211,12 +210,12 @@ class App:
         await self._logs.start()
         await self._check_shards()
         self._started_s = asyncio.get_running_loop().time()
-        await _until_answered(self._clock.tick)
+        await until_answered(self._clock.tick)
         for name, loop in self._loops().items():
             self._tasks.run(name, loop)
-        await _until_answered(self._logs.accounts.caught_up.wait)
-        await _until_answered(self._logs.defaults.caught_up.wait)
-        await _until_answered(self._logs.ownership.start)
+        await until_answered(self._logs.accounts.caught_up.wait)
+        await until_answered(self._logs.defaults.caught_up.wait)
+        await until_answered(self._logs.ownership.start)
         self._tasks.run("ownership", self._shards.follow_ownership)
         self._open = True
 
@@ -286,19 +285,3 @@ class App:
         waited_s = asyncio.get_running_loop().time() - self._started_s
         has_all = bool(self._owned.shards) and self._shards.wanted <= self._owned.shards
         return has_all or waited_s > _FIRST_SHARDS_S
-
-
-def _internal_url(settings: Settings) -> str:
-    return settings.internal_advertise or f"http://{settings.internal_listen.host}:{settings.internal_listen.port}"
-
-
-async def _until_answered(start: Callable[[], Awaitable[object]]) -> None:
-    """Try again while Kafka is away or its topics do not exist yet: the rooms service creates them."""
-    while True:
-        try:
-            await start()
-        except (KafkaUnreachable, BrokerUnreachable, ReadError, AppendError) as error:
-            _log.info("waiting_for_kafka", error=repr(error))
-            await asyncio.sleep(_RETRY_S)
-        else:
-            return

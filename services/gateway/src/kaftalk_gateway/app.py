@@ -39,17 +39,16 @@ from kaftalk_gateway.verdicts import Verdicts
 from kaftalk_gateway.websocket import Endpoint
 from kaftalk_protocol import topics as names
 from kaftalk_protocol.client_frames import FRAME_BYTES_MAX
-from kaftalk_roomlog.errors import BrokerUnreachable, ReadError
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.shards import shard_of
+from kaftalk_roomlog.starting import until_answered
 from kaftalk_roomlog.tail import TailReader
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.clock import SystemClock
 from kaftalk_runtime.health import Health, internal_app
 from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.internal_http import InternalHttp
-from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
-from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.redis_client import open_redis
 from kaftalk_runtime.serving import Listener
 from kaftalk_runtime.tasks import Tasks
@@ -64,10 +63,7 @@ from kaftalk_views.quiet_states import QuietReads
 from kaftalk_views.room_views import RoomViews
 from kaftalk_views.users import Users
 
-_RETRY_S = 0.5
 _FLUSH_S = 5.0
-
-_log = get_logger(__name__)
 
 
 class App:
@@ -177,7 +173,7 @@ class App:
             presences=self._presences,
             holding=self._holding,
             gateway=settings.instance,
-            url=_internal_url(settings),
+            url=settings.internal_url,
             now_ms=self._clock.now_ms,
         )
 
@@ -224,9 +220,9 @@ class App:
     async def start(self) -> None:
         """Connect to Kafka and learn where all rooms are."""
         for start in (self._ranges.start, self._writer.start, self._tail.start):
-            await _until_answered(start)
+            await until_answered(start)
         self._tasks.run("placements", self._placements.run)
-        await _until_answered(self._placements.catch_up)
+        await until_answered(self._placements.catch_up)
         for name, loop in self._loops().items():
             self._tasks.run(name, loop)
         self._open = True
@@ -290,19 +286,3 @@ class App:
 
     async def _kafka_answers(self) -> bool:
         return await self._ranges.end_offset(names.ROOMS) >= 0
-
-
-def _internal_url(settings: GatewaySettings) -> str:
-    return settings.internal_advertise or f"http://{settings.internal_listen.host}:{settings.internal_listen.port}"
-
-
-async def _until_answered(start: Callable[[], Awaitable[None]]) -> None:
-    """Try again while Kafka is away or its topics do not exist yet: the rooms service creates them."""
-    while True:
-        try:
-            await start()
-        except (KafkaUnreachable, BrokerUnreachable, ReadError, TimeoutError) as error:
-            _log.info("waiting_for_kafka", error=repr(error))
-            await asyncio.sleep(_RETRY_S)
-        else:
-            return
