@@ -1,6 +1,12 @@
-"""Settings from the environment: one frozen typed class a service; what is missing or weak stops the start."""
+"""Settings from the environment: one frozen typed class a service; what is missing or weak stops the start.
 
+`KAFTALK_X_FILE` may name a file that holds the value of `KAFTALK_X`, as orchestrators hand out secrets.
+"""
+
+import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -55,7 +61,7 @@ Secrets = Annotated[
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told; a field `x` comes from `KAFTALK_X`."""
+    """What every service is told; a field `x` comes from `KAFTALK_X`, or from the file `KAFTALK_X_FILE`."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -82,17 +88,43 @@ class ServiceSettings(BaseSettings):
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
+class UnusableFile(Exception):
+    """A `KAFTALK_X_FILE` that cannot be used; the message names the key."""
+
+
 def load(settings: type[SettingsT]) -> SettingsT:
     """Read the settings from the environment.
 
     Ends the process with status 2 and a line for each key that is missing or wrong; values are never printed.
     """
     try:
-        return settings()
+        return settings(**values_from_files(settings.model_fields))
     except ValidationError as error:
-        for line in sorted({_complaint(problem) for problem in error.errors(include_input=False)}):
-            print(line, file=sys.stderr)
-        raise SystemExit(2) from None
+        complaints = {_complaint(problem) for problem in error.errors(include_input=False)}
+    except UnusableFile as error:
+        complaints = {str(error)}
+    for line in sorted(complaints):
+        print(line, file=sys.stderr)
+    raise SystemExit(2)
+
+
+def values_from_files(fields: Iterable[str]) -> dict[str, Any]:
+    """Return what the files hold that `KAFTALK_<FIELD>_FILE` names, without the line's end.
+
+    Raises UnusableFile: it cannot be read, or the value itself is set as well.
+    """
+    keys = {field: _PREFIX + field.upper() for field in fields}
+    return {field: _value_from_file(key) for field, key in keys.items() if f"{key}_FILE" in os.environ}
+
+
+def _value_from_file(key: str) -> str:
+    if key in os.environ:
+        raise UnusableFile(f"{key} and {key}_FILE are both set: keep one")
+    try:
+        return Path(os.environ[f"{key}_FILE"]).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is no text"
+        raise UnusableFile(f"{key}_FILE cannot be read: {reason}") from None
 
 
 def _complaint(problem: Any) -> str:
