@@ -1,9 +1,7 @@
 """The published description of the REST API: as committed, and true of the running service (Schemathesis)."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -11,7 +9,6 @@ from hypothesis import HealthCheck, settings
 from kaftalk_rooms.api import build_api
 from kaftalk_testing.stack import Stack
 
-PASSWORD = "correct-horse-battery-1"
 SCHEMA = schemathesis.openapi.from_dict(build_api().openapi())
 # What JSON Schema cannot say (a cursor that was given out, a seq up to the head, text or media) is refused with 422.
 SCHEMA.config.checks.positive_data_acceptance.expected_statuses = [
@@ -22,26 +19,6 @@ SCHEMA.config.checks.negative_data_rejection.expected_statuses = [
 ]  # fmt: skip
 # They would end the session that all cases use; the access matrix asks them.
 ENDING = ("delete_me", "logout", "end_session", "change_password")
-
-
-def test_every_operation_has_a_name_and_declares_its_errors() -> None:
-    described = build_api().openapi()
-    operations = [operation for methods in described["paths"].values() for operation in methods.values()]
-    names = [operation["operationId"] for operation in operations]
-    assert len(set(names)) == len(names)
-    for operation in operations:
-        for status, answer in operation["responses"].items():
-            assert status < "400" or "application/problem+json" in answer["content"], operation["operationId"]
-
-
-@pytest.fixture(scope="module")
-def token(stack: Stack) -> Iterator[str]:
-    with httpx.Client(base_url=f"{stack.url}/api/v1", timeout=20) as http:
-        body = {"username": "schemathesis", "password": PASSWORD}
-        http.post("/auth/register", json=body)
-        login = http.post("/auth/login", json=body)
-        login.raise_for_status()
-        yield login.json()["access_token"]
 
 
 @pytest.mark.slow

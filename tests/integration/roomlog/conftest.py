@@ -1,4 +1,4 @@
-"""A writer, a reader and the rest on the shared broker; topics are named after fresh ids."""
+"""A reader on the shared broker, and room topics named after fresh ids."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,36 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.reader import LogBatch, LogTrouble, RoomLogReader
 from kaftalk_roomlog.records import LogRecord
 from kaftalk_roomlog.topics import Topics
-from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.kafka import Kafka
 
 Make = Callable[[int], Awaitable[list[str]]]
 Collect = Callable[[RoomLogReader, int], Awaitable[dict[str, list[LogRecord]]]]
-
-
-@pytest.fixture
-def kafka(kafka_bootstrap: str) -> Kafka:
-    return Kafka(kafka_bootstrap)
-
-
-@pytest_asyncio.fixture
-async def topics(kafka: Kafka) -> AsyncIterator[Topics]:
-    topics = Topics(kafka)
-    await topics.start()
-    yield topics
-    await topics.stop()
-
-
-@pytest_asyncio.fixture
-async def writer(kafka: Kafka) -> AsyncIterator[RoomLogWriter]:
-    writer = RoomLogWriter(kafka)
-    await writer.start()
-    yield writer
-    await writer.stop()
 
 
 @pytest_asyncio.fixture
@@ -44,14 +21,6 @@ async def reader(kafka: Kafka) -> AsyncIterator[RoomLogReader]:
     await reader.start()
     yield reader
     await reader.stop()
-
-
-@pytest_asyncio.fixture
-async def ranges(kafka: Kafka) -> AsyncIterator[RoomLogRange]:
-    ranges = RoomLogRange(kafka)
-    await ranges.start()
-    yield ranges
-    await ranges.stop()
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
-import pytest_asyncio
 
 from kaftalk_protocol.ids import RoomId
 from kaftalk_protocol.records import AnyRecord, Delete, Reaction, Room, encode
@@ -29,35 +28,6 @@ from kaftalk_views.room_views import RoomViews
 
 Fill = Callable[[str, list[bytes]], Awaitable[None]]
 OPENING = Room(by=ANN, kind="public", name="tea", members={ANN: "owner", BOB: "member"})
-
-
-@pytest.fixture
-def kafka(kafka_bootstrap: str) -> Kafka:
-    return Kafka(kafka_bootstrap)
-
-
-@pytest_asyncio.fixture
-async def writer(kafka: Kafka) -> AsyncIterator[RoomLogWriter]:
-    writer = RoomLogWriter(kafka)
-    await writer.start()
-    yield writer
-    await writer.stop()
-
-
-@pytest_asyncio.fixture
-async def ranges(kafka: Kafka) -> AsyncIterator[RoomLogRange]:
-    ranges = RoomLogRange(kafka)
-    await ranges.start()
-    yield ranges
-    await ranges.stop()
-
-
-@pytest_asyncio.fixture
-async def topics(kafka: Kafka) -> AsyncIterator[Topics]:
-    topics = Topics(kafka)
-    await topics.start()
-    yield topics
-    await topics.stop()
 
 
 @pytest.fixture(params=["kafka", "twin"])
