@@ -1,27 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type Chat, type Effect, onFrame, onList, onLoading, onPage, withRead } from "../src/core/chat";
+import { type Chat, onList, onLoading, onPage, withRead } from "../src/core/chat";
 import * as outbox from "../src/core/outbox";
 import type { ServerFrame } from "../src/protocol/types";
-import { chatOf, entry, event, live, message, page, ROOM, STREAM } from "./samples";
-
-function play(chat: Chat, ...frames: ServerFrame[]): [Chat, Effect[]] {
-  const effects: Effect[] = [];
-  let now = chat;
-  for (const frame of frames) {
-    const [next, more] = onFrame(now, frame, 0);
-    now = next;
-    effects.push(...more);
-  }
-  return [now, effects];
-}
+import { chatOf, entry, event, live, message, page, play, ROOM, STREAM, texts } from "./samples";
 
 function opened(): Chat {
   const listed = onList(chatOf(), [entry({ head: 2 })]);
   return onPage(onLoading(listed, ROOM), ROOM, page(0, 2, [event(2, message("ann", "old"))]), "newest")[0];
-}
-
-function texts(chat: Chat): string[] {
-  return (chat.timelines[ROOM]?.items ?? []).map((item) => (item.e.k === "message" ? item.e.text : item.e.k));
 }
 
 describe("live events", () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { type Chat, type Effect, onFrame, onList, onLoading, onPage } from "../src/core/chat";
+import { type Chat, onList, onLoading, onPage } from "../src/core/chat";
 import { unreadWith } from "../src/core/hold";
 import type { RoomView } from "../src/core/rooms";
 import type { Digest, ReleasedRoom, ReleaseFrame } from "../src/protocol/quiet";
 import type { ServerFrame } from "../src/protocol/types";
-import { chatOf, entry, event, live, message, page, ROOM } from "./samples";
+import { chatOf, entry, event, live, message, page, play, ROOM, texts } from "./samples";
 
 const OTHER = "33333333-3333-4333-8333-333333333333";
 const DIGEST: Digest = {
@@ -13,17 +13,6 @@ const DIGEST: Digest = {
   rooms: [{ room: ROOM, count: 2, mentions: 0, first_seq: 3, last_seq: 4, last_by: "ann", preview: "four" }],
 };
 
-function play(chat: Chat, ...frames: ServerFrame[]): [Chat, Effect[]] {
-  const effects: Effect[] = [];
-  let now = chat;
-  for (const frame of frames) {
-    const [next, more] = onFrame(now, frame, 0);
-    now = next;
-    effects.push(...more);
-  }
-  return [now, effects];
-}
-
 /** Two messages are shown, the position is at the second; then it becomes quiet. */
 function held(): Chat {
   const listed = onList(chatOf(), [entry({ head: 2 }), entry({ id: OTHER, head: 9 })]);
@@ -31,10 +20,6 @@ function held(): Chat {
   const open = onPage(onLoading(listed, ROOM), ROOM, page(0, 2, items), "newest")[0];
   const none: ServerFrame = { t: "quiet", active: false, until: null, next_start: 5_000 };
   return play(open, none, { t: "quiet", active: true, until: 9_000, next_start: null })[0];
-}
-
-function texts(chat: Chat): string[] {
-  return (chat.timelines[ROOM]?.items ?? []).map((item) => (item.e.k === "message" ? item.e.text : item.e.k));
 }
 
 function batch(room: string, from: number, to: number, items: ReleasedRoom["items"]): ReleasedRoom {

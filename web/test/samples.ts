@@ -1,4 +1,4 @@
-import { type Chat, empty } from "../src/core/chat";
+import { type Chat, type Effect, empty, onFrame } from "../src/core/chat";
 import { open } from "../src/core/outbox";
 import type { KnownRecord, Page, RoomEntry, RoomEvent, ServerFrame, User } from "../src/protocol/types";
 
@@ -57,4 +57,21 @@ export function live(e: RoomEvent): ServerFrame {
 
 export function chatOf(): Chat {
   return empty(person("me"), open({ id: STREAM, created: 0, next: {} }, [], 0));
+}
+
+/** Let frames come in, one after the other, and give the chat after them with all effects. */
+export function play(chat: Chat, ...frames: ServerFrame[]): [Chat, Effect[]] {
+  const effects: Effect[] = [];
+  let now = chat;
+  for (const frame of frames) {
+    const [next, more] = onFrame(now, frame, 0);
+    now = next;
+    effects.push(...more);
+  }
+  return [now, effects];
+}
+
+/** What the room shows: texts of messages, kinds of the rest. */
+export function texts(chat: Chat): string[] {
+  return (chat.timelines[ROOM]?.items ?? []).map((item) => (item.e.k === "message" ? item.e.text : item.e.k));
 }

@@ -4,9 +4,10 @@ import type { RoomView } from "../core/rooms";
 import { useT } from "../i18n";
 import { Composer } from "./composer";
 import { useApp, useChat } from "./context";
-import { Icon, IconButton } from "./icons";
+import { Icon } from "./icons";
 import { Log } from "./log";
 import { Members } from "./members";
+import { PageHead } from "./page-head";
 import { RoomMenu } from "./room-menu";
 import { useTick } from "./tick";
 import { nameOf, roomName } from "./words";
@@ -78,23 +79,19 @@ function OpenRoom({ room }: { room: RoomView }) {
 
 function RoomHead(props: { room: RoomView; name: string; membersShown: boolean; onMembers: () => void }) {
   const t = useT();
-  const { router } = useApp();
   const { room, name } = props;
   return (
-    <header className="room-head">
-      <IconButton
-        className="back"
-        icon="back"
-        label={t("app.back")}
-        onClick={() => router.go({ at: "home" })}
-      />
-      <div className="room-title">
-        <h1>
-          {room.kind === "private" && <Icon name="lock" />}
-          {name}
-        </h1>
-        {room.topic && <p title={room.topic}>{room.topic}</p>}
-      </div>
+    <PageHead
+      title={
+        <>
+          <h1>
+            {room.kind === "private" && <Icon name="lock" />}
+            {name}
+          </h1>
+          {room.topic && <p title={room.topic}>{room.topic}</p>}
+        </>
+      }
+    >
       {room.kind !== "direct" && (
         <button
           type="button"
@@ -109,7 +106,7 @@ function RoomHead(props: { room: RoomView; name: string; membersShown: boolean; 
         </button>
       )}
       {room.kind !== "direct" && <RoomMenu room={room} name={name} />}
-    </header>
+    </PageHead>
   );
 }
 

@@ -5,6 +5,7 @@ import { useStore } from "../../shell/store";
 import { Avatar } from "../avatar";
 import { useApp, useChat, useSession } from "../context";
 import { Icon, IconButton } from "../icons";
+import { PageHead } from "../page-head";
 import { nameOf, roomName } from "../words";
 import { clockIn, dateIn, summary } from "./words";
 import "../../styles/quiet-page.css";
@@ -25,22 +26,13 @@ export default function DigestsPage() {
   const [newest, ...past] = releases;
   return (
     <main className="room quiet-page" data-testid="digests-page">
-      <header className="room-head">
-        <IconButton
-          className="back"
-          icon="back"
-          label={t("app.back")}
-          onClick={() => router.go({ at: "home" })}
-        />
-        <div className="room-title">
-          <h1>{t("quiet.digest.title")}</h1>
-        </div>
+      <PageHead title={<h1>{t("quiet.digest.title")}</h1>}>
         <IconButton
           icon="moon"
           label={t("quiet.settings")}
           onClick={() => router.go({ at: "quiet-hours" })}
         />
-      </header>
+      </PageHead>
       <div className="quiet-scroll">
         {newest ? <DigestCard release={newest} /> : <p className="quiet-text">{t("quiet.digest.none")}</p>}
         {past.length > 0 && <h2 className="past">{t("quiet.digest.past")}</h2>}

@@ -6,7 +6,8 @@ import { CALENDARS, type HolidayCalendar, type QuietHours, type QuietProfile } f
 import { PREVIEW_DAYS, startOf } from "../../shell/quiet-desk";
 import { useStore } from "../../shell/store";
 import { useApp, useChat, useSession } from "../context";
-import { Icon, IconButton } from "../icons";
+import { Icon } from "../icons";
+import { PageHead } from "../page-head";
 import { useTick } from "../tick";
 import { Dates, isOrdered } from "./dates";
 import { Deliver, Pierce, PiercedList, Switch } from "./policy";
@@ -31,16 +32,7 @@ export default function QuietPage() {
   const profile = draft ?? (saved ? startOf(saved) : null);
   return (
     <main className="room quiet-page" data-testid="quiet-page">
-      <header className="room-head">
-        <IconButton
-          className="back"
-          icon="back"
-          label={t("app.back")}
-          onClick={() => router.go({ at: "home" })}
-        />
-        <div className="room-title">
-          <h1>{t("quiet.title")}</h1>
-        </div>
+      <PageHead title={<h1>{t("quiet.title")}</h1>}>
         <button
           type="button"
           className="plain head-button"
@@ -50,7 +42,7 @@ export default function QuietPage() {
           <Icon name="bell" />
           <span>{t("quiet.digests")}</span>
         </button>
-      </header>
+      </PageHead>
       <div className="quiet-scroll">
         {saved && profile ? (
           <Settings saved={saved} profile={profile} onChange={(next) => session.quiet.edit(next)} />
