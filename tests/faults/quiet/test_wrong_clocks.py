@@ -70,6 +70,6 @@ async def test_a_clock_that_is_right_again_changes_nothing(wrong: QuietStack, ga
 
 async def _offset_s(quiet: QuietStack) -> float:
     """Give by how much dnd-batch's wall clock is off, as it says itself."""
-    async with httpx.AsyncClient(base_url=quiet.stack.internal_url("dnd-batch")) as http:
-        lines = (await http.get("/metrics")).text.splitlines()
+    async with httpx.AsyncClient() as http:
+        lines = (await http.get(quiet.stack.metrics_url("dnd-batch"))).text.splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("kaftalk_dnd_batch_clock_wall_offset"))

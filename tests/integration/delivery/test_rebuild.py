@@ -111,7 +111,7 @@ async def test_an_idle_rooms_state_is_read_from_its_snapshot(delivery: DeliveryS
 
 
 def _snapshots_written(delivery: DeliveryStack) -> bool:
-    text = httpx.get(f"{delivery.stack.internal_url('delivery')}/metrics").text
+    text = httpx.get(delivery.stack.metrics_url("delivery")).text
     return any(
         line.startswith("kaftalk_delivery_snapshots_total") and float(line.split()[1]) > 0 for line in text.splitlines()
     )

@@ -1,4 +1,4 @@
-"""A service process: two listeners, an orderly end, and a port that is taken."""
+"""A service process: its listeners, an orderly end, and a port that is taken."""
 
 import asyncio
 import signal
@@ -15,12 +15,15 @@ _KEY = "5f0a6be1c2d94c3f8e7a1b2c3d4e5f60"
 
 
 @asynccontextmanager
-async def media_service(public: int, internal: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def media_service(
+    public: int, internal: int, metrics: int | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the smallest service there is."""
     environment = {
         "KAFTALK_INSTANCE": "media-1",
         "KAFTALK_LISTEN": f"127.0.0.1:{public}",
         "KAFTALK_INTERNAL_LISTEN": f"127.0.0.1:{internal}",
+        "KAFTALK_METRICS_LISTEN": f"127.0.0.1:{metrics}" if metrics else "",
         "KAFTALK_KAFKA_BOOTSTRAP": "127.0.0.1:9",
         "KAFTALK_REDIS_URL": "redis://127.0.0.1:9",
         "KAFTALK_INTERNAL_KEYS": _KEY,
@@ -49,9 +52,9 @@ async def ready(port: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_it_serves_both_listeners_and_ends_with_status_0_on_sigterm() -> None:
-    public, internal = free_port(), free_port()
-    async with media_service(public, internal) as process:
+async def test_it_serves_its_listeners_and_ends_with_status_0_on_sigterm() -> None:
+    public, internal, metrics = free_port(), free_port(), free_port()
+    async with media_service(public, internal, metrics) as process:
         await ready(internal)
         async with httpx.AsyncClient() as client:
             answer = await client.get(f"http://127.0.0.1:{public}/api/v1/media")
@@ -60,6 +63,11 @@ async def test_it_serves_both_listeners_and_ends_with_status_0_on_sigterm() -> N
             assert "server" not in answer.headers
             for path in ("/metrics", "/healthz", "/readyz"):
                 assert (await client.get(f"http://127.0.0.1:{public}{path}")).status_code == 404
+            scraped = await client.get(f"http://127.0.0.1:{metrics}/metrics")
+            assert scraped.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert "kaftalk_ready{check=" in scraped.text
+            assert (await client.get(f"http://127.0.0.1:{internal}/metrics")).status_code == 404
+            assert (await client.get(f"http://127.0.0.1:{metrics}/readyz")).status_code == 404
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
 
@@ -78,11 +86,11 @@ async def test_a_header_that_is_too_large_is_refused() -> None:
             assert status == 400
 
 
-@pytest.mark.parametrize("taken", ["public", "internal"])
+@pytest.mark.parametrize("taken", ["public", "internal", "metrics"])
 async def test_a_taken_port_ends_the_process_in_one_line(taken: str) -> None:
-    ports = {"public": free_port(), "internal": free_port()}
+    ports = {"public": free_port(), "internal": free_port(), "metrics": free_port()}
     listening = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", ports[taken])
-    async with listening, media_service(ports["public"], ports["internal"]) as process:
+    async with listening, media_service(**ports) as process:
         _, printed = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 1
         assert printed.decode() == f"cannot listen on 127.0.0.1:{ports[taken]}: Address already in use\n"

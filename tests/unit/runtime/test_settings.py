@@ -31,6 +31,18 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert SECRET not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(None, Address("::1", 9090)), ("0.0.0.0:9191", Address("0.0.0.0", 9191)), ("", None)],
+)
+def test_metrics_are_served_beside_the_internal_listener_unless_told_otherwise(
+    given: str | None, expected: Address | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if given is not None:
+        monkeypatch.setenv("KAFTALK_METRICS_LISTEN", given)
+    assert load(ServiceSettings).metrics_address == expected
+
+
 @pytest.mark.parametrize("key", sorted(GOOD))
 def test_a_missing_value_stops_the_start_and_is_named(
     key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

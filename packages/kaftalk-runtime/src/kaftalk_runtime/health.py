@@ -1,4 +1,4 @@
-"""What an orchestrator asks: is the event loop alive, may traffic come, what are the figures."""
+"""What an orchestrator asks: is the event loop alive, may traffic come."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -93,7 +93,7 @@ class Health:
 
 
 def internal_app(health: Health, routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """Build the app of the internal listener: `/healthz`, `/readyz`, `/metrics` and the service's own routes."""
+    """Build the app of the internal listener: `/healthz`, `/readyz` and the service's own routes."""
 
     async def healthz(_request: Request) -> Response:
         alive = health.alive
@@ -102,7 +102,4 @@ def internal_app(health: Health, routes: Sequence[BaseRoute] = ()) -> Starlette:
     async def readyz(_request: Request) -> Response:
         return JSONResponse(health.report(), status_code=200 if health.ready else 503)
 
-    async def figures(_request: Request) -> Response:
-        return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
-
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", figures), *routes])
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), *routes])

@@ -1,9 +1,10 @@
-"""Run a service: one process, one event loop, a public and an internal listener, an end with status 0 on SIGTERM."""
+"""Run a service: one process, one event loop, its listeners, an end with status 0 on SIGTERM."""
 
 import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from kaftalk_runtime import metrics
 from kaftalk_runtime.guarded_http import GuardedHttp
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.settings import Address
+from kaftalk_runtime.tls import Certificates
 
 _HEADER_BYTES_MAX = 16 * 1024
 _KEEP_ALIVE_S = 15
@@ -27,13 +30,17 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An ASGI app on an address, with explicit limits; the client's address is taken from trusted proxies only."""
+    """An ASGI app on an address, with explicit limits; the client's address is taken from trusted proxies only.
+
+    With `tls` only who shows a certificate of the same authority is answered.
+    """
 
     app: ASGIApp
     address: Address
     ws: type[asyncio.Protocol] | Literal["none", "websockets-sansio"] = "none"
     ws_bytes_max: int = 64 * 1024
     trusted_proxies: Sequence[str] = ()
+    tls: Certificates | None = None
 
 
 class Service(Protocol):
@@ -52,20 +59,25 @@ class Service(Protocol):
         """Let go of everything; the listeners are closed."""
 
 
-def serve(build: Callable[[], Service], *, drain_timeout_s: float = 20.0) -> int:
+def serve(
+    build: Callable[[], Service], *, metrics_address: Address | None = None, drain_timeout_s: float = 20.0
+) -> int:
     """Run a service until SIGTERM or SIGINT, and return the exit status: 0 after an orderly end.
 
-    Draining and stopping have `drain_timeout_s` each; what takes longer is cancelled. A start that fails raises.
+    `/metrics` is served at `metrics_address` from before the start to the end. Draining and stopping have
+    `drain_timeout_s` each; what takes longer is cancelled. A start that fails raises.
     """
-    return uvloop.run(_serve(build, drain_timeout_s))
+    return uvloop.run(_serve(build, metrics_address, drain_timeout_s))
 
 
-async def _serve(build: Callable[[], Service], drain_timeout_s: float) -> int:
+async def _serve(build: Callable[[], Service], metrics_address: Address | None, drain_timeout_s: float) -> int:
     asked = _asked_to_end()
     service = build()
-    internal = _Server(service.internal)
-    servers = [internal]
-    internal.open()
+    servers = [_Server(service.internal)]
+    if metrics_address is not None:
+        servers.append(_Server(Listener(metrics.metrics_app(), metrics_address)))
+    for server in servers:
+        server.open()
     starting = asyncio.create_task(service.start())
     ending = asyncio.create_task(asked.wait())
     await asyncio.wait([starting, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -124,6 +136,7 @@ class _Server:
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_CONNECTIONS_END_S,
                 h11_max_incomplete_event_size=_HEADER_BYTES_MAX,
+                ssl_context_factory=_tls_of(listener),
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -144,6 +157,11 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to `serve`."""
         yield
+
+
+def _tls_of(listener: Listener) -> Callable[..., ssl.SSLContext] | None:
+    certificates = listener.tls
+    return None if certificates is None else lambda *_: certificates.for_listening()
 
 
 def _bound(address: Address) -> socket.socket:

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kaftalk_runtime.tls import Certificates
+
 _PREFIX = "KAFTALK_"
+_METRICS_PORT = 9090
 _SECRET_CHARS_MIN = 32
 _SECRET_DISTINCT_MIN = 10
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "example", "insecure", "your-", "todo")
@@ -34,6 +37,10 @@ def _address(value: Any) -> Any:
     return Address(host.strip("[]"), int(port))
 
 
+def _address_or_off(value: Any) -> Any:
+    return None if value == "" else _address(value)
+
+
 def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
@@ -51,12 +58,18 @@ def strong_secret(secret: str) -> str:
 
 
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
+ListenAddressOrOff = Annotated[Address | None, NoDecode, BeforeValidator(_address_or_off)]
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Secrets = Annotated[
     tuple[Annotated[str, AfterValidator(strong_secret)], ...],
     NoDecode,
     BeforeValidator(_split),
     Field(min_length=1, max_length=2, repr=False),
+]
+
+
+CertificateFolder = Annotated[
+    Certificates | None, NoDecode, PlainValidator(lambda folder: Certificates(Path(folder)) if folder else None)
 ]
 
 
@@ -69,7 +82,12 @@ class ServiceSettings(BaseSettings):
     listen: ListenAddress
     internal_listen: ListenAddress
     internal_advertise: str | None = None
+    internal_tls: CertificateFolder = None
+    """Folder with `ca.crt`, `tls.crt`, `tls.key`: internal calls are by mutual TLS."""
+    metrics_listen: ListenAddressOrOff = Address("", _METRICS_PORT)
     kafka_bootstrap: Annotated[str, Field(min_length=1)]
+    kafka_tls: CertificateFolder = None
+    """Likewise for the brokers, which know this service by its certificate."""
     redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://", repr=False)]
     internal_keys: Secrets
     public_url: Annotated[str, Field(pattern=r"^https?://[^/]+$")] = "http://127.0.0.1:8000"
@@ -80,9 +98,16 @@ class ServiceSettings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=7)] = 1
 
     @property
+    def metrics_address(self) -> Address | None:
+        """Where `/metrics` is served, if it is: next to the internal listener unless told otherwise."""
+        given = self.metrics_listen
+        return given and Address(given.host or self.internal_listen.host, given.port)
+
+    @property
     def internal_url(self) -> str:
         """Where other instances reach this one's internal listener."""
-        return self.internal_advertise or f"ws://{self.internal_listen.host}:{self.internal_listen.port}"
+        scheme = "wss" if self.internal_tls else "ws"
+        return self.internal_advertise or f"{scheme}://{self.internal_listen.host}:{self.internal_listen.port}"
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

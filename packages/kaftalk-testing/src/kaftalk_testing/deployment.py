@@ -17,8 +17,8 @@ _PORT_MAX = 65_399
 # What the plan decides; any other KAFTALK_ variable of the caller goes to the services.
 _PLANNED = {
     f"KAFTALK_{name}"
-    for name in ("PORT", "BIND", "INSTANCE", "LISTEN", "INTERNAL_LISTEN", "INTERNAL_ADVERTISE", "PUBLIC_URL")
-} | {"KAFTALK_KAFKA_BOOTSTRAP", "KAFTALK_REDIS_URL", "KAFTALK_JWT_KEY_FILE", "KAFTALK_INTERNAL_KEYS"}
+    for name in ("PORT", "BIND", "INSTANCE", "LISTEN", "INTERNAL_LISTEN", "INTERNAL_ADVERTISE", "METRICS_LISTEN")
+} | {f"KAFTALK_{name}" for name in ("PUBLIC_URL", "KAFKA_BOOTSTRAP", "REDIS_URL", "JWT_KEY_FILE", "INTERNAL_KEYS")}
 
 
 class CannotStart(Exception):

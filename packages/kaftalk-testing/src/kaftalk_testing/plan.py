@@ -20,10 +20,11 @@ BACKENDS = ("kafka", "redis", "caddy")
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """The two ports of a service instance on 127.0.0.1."""
+    """The ports of a service instance on 127.0.0.1."""
 
     public: int
     internal: int
+    metrics: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Plan:
         ]
         for name, listener in self.instances.items():
             ports += [(name, name, listener.public), (name, f"{name} internal", listener.internal)]
+            ports += [(name, f"{name} metrics", listener.metrics)]
         return ports
 
     def names(self) -> list[str]:
@@ -98,8 +100,9 @@ def service_of(instance: str) -> str:
 
 
 def listeners(names: list[str], ports: Iterator[int]) -> dict[str, Listener]:
-    """Give each instance its two ports."""
-    return {name: Listener(*itertools.islice(ports, 2)) for name in names}
+    """Give each instance its ports."""
+    pairs = {name: tuple(itertools.islice(ports, 2)) for name in names}
+    return {name: Listener(*pair, next(ports)) for name, pair in pairs.items()}
 
 
 def programs(plan: Plan, files: KafkaFiles) -> dict[str, Program]:
@@ -129,6 +132,7 @@ def service(plan: Plan, instance: str) -> Program:
         "KAFTALK_LISTEN": f"127.0.0.1:{listener.public}",
         "KAFTALK_INTERNAL_LISTEN": internal,
         "KAFTALK_INTERNAL_ADVERTISE": f"ws://{internal}",
+        "KAFTALK_METRICS_LISTEN": f"127.0.0.1:{listener.metrics}",
     }
     return Program(
         name=instance,

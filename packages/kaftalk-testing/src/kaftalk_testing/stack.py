@@ -6,6 +6,7 @@ Run `python -m kaftalk_testing.stack --help` to keep one by hand.
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import signal
 import sys
@@ -68,6 +69,10 @@ class Stack:
     def internal_url(self, service: str, index: int = 0) -> str:
         """Return the internal listener of one instance."""
         return f"http://127.0.0.1:{self._listener(service, index).internal}"
+
+    def metrics_url(self, service: str, index: int = 0) -> str:
+        """Return the address of one instance's metrics."""
+        return f"http://127.0.0.1:{self._listener(service, index).metrics}/metrics"
 
     def pid(self, name: str, index: int = 0) -> int:
         """Return the process id of a program that runs."""
@@ -209,7 +214,8 @@ def _describe(stack: Stack) -> None:
     print(f"kafka   {stack.kafka_bootstrap}\nredis   {stack.redis_url}\nlogs    {stack.plan.folder / 'logs'}")
     for instance in set(stack.programs) & set(stack.plan.instances):
         listener = stack.plan.instances[instance]
-        print(f"{instance}  http://127.0.0.1:{listener.public}  internal http://127.0.0.1:{listener.internal}")
+        public, internal, metrics = (f"http://127.0.0.1:{port}" for port in dataclasses.astuple(listener))
+        print(f"{instance}  {public}  internal {internal}  {metrics}/metrics")
     if "caddy" in stack.programs:
         print(f"open    {stack.url}")
     print("ready; end with Ctrl-C or SIGTERM", flush=True)

@@ -11,7 +11,7 @@ def main() -> int:
     """Run until SIGTERM and return the exit status."""
     settings = load(Settings)
     configure("delivery", settings.instance, settings.log_level)
-    return serve(lambda: App(settings))
+    return serve(lambda: App(settings), metrics_address=settings.metrics_address)
 
 
 if __name__ == "__main__":

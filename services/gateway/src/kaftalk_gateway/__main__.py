@@ -11,7 +11,7 @@ def main() -> int:
     """Run until SIGTERM and return the exit status."""
     settings = load(GatewaySettings)
     configure("gateway", settings.instance, settings.log_level)
-    return serve(lambda: App(settings), drain_timeout_s=settings.drain_s + 10)
+    return serve(lambda: App(settings), metrics_address=settings.metrics_address, drain_timeout_s=settings.drain_s + 10)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ def main() -> int:
     """Run until SIGTERM; gives the exit status."""
     settings = load(RoomsSettings)
     logs.configure("rooms", settings.instance, settings.log_level)
-    return serve(lambda: RoomsService(settings))
+    return serve(lambda: RoomsService(settings), metrics_address=settings.metrics_address)
 
 
 if __name__ == "__main__":
