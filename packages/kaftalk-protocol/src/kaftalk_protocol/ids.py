@@ -8,6 +8,7 @@ UserId = NewType("UserId", str)
 RoomId = NewType("RoomId", str)
 StreamId = NewType("StreamId", str)
 SessionId = NewType("SessionId", str)
+MediaId = NewType("MediaId", str)
 
 _DIRECT = uuid.UUID("5c4b6f0e-3d0b-5b6e-9a53-6b61667461c7")
 _KEYED = uuid.UUID("8d0f0f3a-52a5-5f0a-8b5d-6b61667461c8")

@@ -3,7 +3,7 @@
 Redis is a view. A missing room key is "unknown", never "empty". Times in values are Unix milliseconds.
 """
 
-from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_protocol.ids import MediaId, RoomId, UserId
 
 # --- the view of a room: written only by the compare-and-set of kaftalk_views ---
 
@@ -171,6 +171,31 @@ def user_lost(user: UserId) -> str:
 def urgent(recipient: UserId, sender: UserId, day: str) -> str:
     """Set `<room> <message id>` with expiry: the sender's messages that pierced on `day` (UTC, YYYY-MM-DD)."""
     return f"urgent:{recipient}:{sender}:{day}"
+
+
+# --- media: written by the media service ---
+
+
+def media(media: MediaId) -> str:
+    """String: JSON of `media.MediaView`; missing means there is none, if `VIEW_MEDIA` is of the generation."""
+    return f"media:{media}"
+
+
+def media_bytes(user: UserId) -> str:
+    """String: how many bytes of media a user has, as announced; moves with the views."""
+    return f"media-bytes:{user}"
+
+
+def media_room_bytes(room: RoomId) -> str:
+    """String: how many bytes of media a room has, as announced; moves with the views."""
+    return f"media-room-bytes:{room}"
+
+
+VIEW_MEDIA = "view:media"
+"""String: the generation for which all media are written; until then one that is missing proves nothing."""
+
+VIEW_MEDIA_SHARDS = "view:media:shards"
+"""Hash: shard → the generation for which the media of its rooms are written; all of them make `VIEW_MEDIA`."""
 
 
 # --- accounts ---
