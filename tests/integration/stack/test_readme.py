@@ -31,7 +31,7 @@ async def run(command: str, folder: Path, **settings: str) -> str:
 
 def roomy_port() -> int:
     """Find a port below the ephemeral ones with the ports behind it free, too."""
-    return next(port for port in range(6_100, 9_900, 250) if all(map(is_free, (port, *range(port + 100, port + 125)))))
+    return next(port for port in range(6_100, 9_900, 250) if all(map(is_free, (port, *range(port + 99, port + 130)))))
 
 
 def test_both_readmes_name_the_same_two_commands() -> None:

@@ -12,6 +12,9 @@ SNAPSHOTS = "kaftalk.room-snapshots"
 CURSORS = "kaftalk.cursors"
 QUIET_HOURS = "kaftalk.quiet-hours"
 MEDIA = "kaftalk.media"
+# Events of the S3 server, and those that the function failed on for good.
+UPLOADS = "kaftalk.uploads"
+UPLOADS_DEAD = "kaftalk.uploads.dead"
 
 EPOCH_STEP = 1_000_000
 RECORD_BYTES_MAX = 96 * 1024

@@ -20,6 +20,11 @@ def jwt_key_file(folder: Path) -> Path:
     return _kept(folder / "jwt.pem", f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
 
 
+def s3_secret_key(folder: Path) -> str:
+    """Return the secret access key of the S3 server's owner."""
+    return _kept(folder / "s3.key", secrets.token_hex(20)).read_text()
+
+
 def _kept(path: Path, fresh: str) -> Path:
     """Keep what the file holds, or write `fresh` into it; the file appears whole or not at all."""
     if not path.exists():

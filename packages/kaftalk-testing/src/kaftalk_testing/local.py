@@ -70,6 +70,8 @@ async def _start(program: Program, logs: Path, records: Records) -> None:
     log = logs / f"{program.name}.log"
     if log.exists() and log.stat().st_size > _LOG_BYTES_MAX:
         log.rename(log.with_suffix(".log.1"))
+    if program.after:
+        await program.after()
     with _told(program.name):
         child = spawn(program, log, tied=False)
         records.add(program.name, child.id)

@@ -2,20 +2,29 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from kaftalk_protocol import topics
+from kaftalk_roomlog.topics import Topics
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_testing.kafka_broker import kafka_broker
 from kaftalk_testing.kafka_files import KafkaFiles
-from kaftalk_testing.keys import internal_key, jwt_key_file
+from kaftalk_testing.keys import internal_key, jwt_key_file, s3_secret_key
 from kaftalk_testing.probes import http_answers, http_ok
 from kaftalk_testing.process import Program
 from kaftalk_testing.redis_server import redis_server
 from kaftalk_testing.tools import repository, venv_program
+from kaftalk_testing.versitygw import REGION, S3Credentials, versitygw
 
 SERVICES = ("rooms", "delivery", "gateway", "media", "dnd-batch")
-BACKENDS = ("kafka", "redis", "caddy")
+BACKENDS = ("kafka", "redis", "s3", "caddy")
+S3 = "s3"
+THUMBNAILER = "thumbnailer-1"
+BUCKET = "kaftalk-media"
+_TOPIC_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class Plan:
     controller_port: int
     redis_port: int
     proxy_port: int
+    s3_port: int
+    thumbnailer_port: int
     instances: Mapping[str, Listener]
     bind: str = "127.0.0.1"
     public_url: str = ""
@@ -43,6 +54,8 @@ class Plan:
     settings: Mapping[str, str] = field(default_factory=dict)
     kafka_heap_mb: int = 512
     brief: bool = True
+    # Without it nothing is behind the media service: no S3 server, no function.
+    media: bool = True
 
     @property
     def url(self) -> str:
@@ -59,6 +72,22 @@ class Plan:
         """Return the Redis database."""
         return f"redis://127.0.0.1:{self.redis_port}/0"
 
+    @property
+    def s3_url(self) -> str:
+        """Return where the services reach the S3 server."""
+        return f"http://{reached_at(self.bind)}:{self.s3_port}"
+
+    @property
+    def s3_public_url(self) -> str:
+        """Return where browsers reach it: the origin's host, on a port of its own."""
+        own = f"http://{urlsplit(self.url).hostname}:{self.s3_port}"
+        return self.settings.get("KAFTALK_S3_PUBLIC_ENDPOINT") or own
+
+    @property
+    def s3_credentials(self) -> S3Credentials:
+        """Return the owner of the bucket."""
+        return S3Credentials("kaftalk", s3_secret_key(self.folder / "keys"))
+
     def ports(self) -> list[tuple[str, str, int]]:
         """Return every port that is listened on, after the program's name and the listener's."""
         ports = [
@@ -67,6 +96,8 @@ class Plan:
             ("kafka", "kafka controller", self.controller_port),
             ("redis", "redis", self.redis_port),
         ]
+        if self.media:
+            ports += [(S3, "S3, for browsers", self.s3_port), (THUMBNAILER, THUMBNAILER, self.thumbnailer_port)]
         for name, listener in self.instances.items():
             ports += [(name, name, listener.public), (name, f"{name} internal", listener.internal)]
             ports += [(name, f"{name} metrics", listener.metrics)]
@@ -74,7 +105,8 @@ class Plan:
 
     def names(self) -> list[str]:
         """Return the names of all programs in the order in which they start."""
-        return [name for wave in waves([*self.instances, *BACKENDS]) for name in wave]
+        media = (S3, THUMBNAILER) if self.media else ()
+        return [name for wave in waves(["kafka", "redis", *self.instances, *media, "caddy"]) for name in wave]
 
     def of(self, service: str) -> list[str]:
         """Return the service's instances by name."""
@@ -82,10 +114,11 @@ class Plan:
 
 
 def waves(names: Iterable[str]) -> list[list[str]]:
-    """Split programs by what they need: first Kafka and Redis, then the services, last the proxy."""
+    """Split programs by what they need: first Kafka and Redis, then the services and S3, last the proxy."""
+    ranks = {"kafka": 0, "redis": 0, "caddy": 2}
     by_rank: list[list[str]] = [[], [], []]
     for name in names:
-        by_rank[0 if name in BACKENDS[:2] else 2 if name in BACKENDS else 1].append(name)
+        by_rank[ranks.get(name, 1)].append(name)
     return by_rank
 
 
@@ -108,7 +141,8 @@ def listeners(names: list[str], ports: Iterator[int]) -> dict[str, Listener]:
 def programs(plan: Plan, files: KafkaFiles) -> dict[str, Program]:
     """Describe everything by name."""
     services = {instance: service(plan, instance) for instance in plan.instances}
-    return {"kafka": kafka(plan, files), "redis": redis(plan), "caddy": proxy(plan)} | services
+    media = {S3: s3(plan), THUMBNAILER: thumbnailer(plan)} if plan.media else {}
+    return {"kafka": kafka(plan, files), "redis": redis(plan), "caddy": proxy(plan)} | services | media
 
 
 def kafka(plan: Plan, files: KafkaFiles) -> Program:
@@ -123,6 +157,47 @@ def redis(plan: Plan) -> Program:
     return redis_server(plan.folder / "redis", plan.redis_port)
 
 
+def s3(plan: Plan) -> Program:
+    """Describe the plan's S3 server. Raises MissingTools, ToolFailed."""
+    return versitygw(
+        plan.folder / "s3",
+        plan.s3_port,
+        plan.s3_credentials,
+        kafka_bootstrap=plan.kafka_bootstrap,
+        topic=topics.UPLOADS,
+        bind=plan.bind,
+        after=_topic_exists(plan, topics.UPLOADS),
+    )
+
+
+def thumbnailer(plan: Plan) -> Program:
+    """Describe what runs the function on the S3 server's events."""
+    options = {
+        "--kafka": plan.kafka_bootstrap,
+        "--topic": topics.UPLOADS,
+        "--dead-letters": topics.UPLOADS_DEAD,
+        "--prefix": "incoming/",
+        "--folder": str(plan.folder / "thumbnailer"),
+        "--port": str(plan.thumbnailer_port),
+        "--environments": "1" if plan.brief else "2",
+    }
+    words = [word for option in options.items() for word in option]
+    own = {
+        "KAFTALK_S3_ENDPOINT": plan.s3_url,
+        "KAFTALK_S3_REGION": REGION,
+        "KAFTALK_S3_BUCKET": BUCKET,
+        "KAFTALK_MEDIA_URL": f"http://127.0.0.1:{plan.instances['media-1'].internal}",
+        "KAFTALK_INTERNAL_KEYS": internal_key(plan.folder / "keys"),
+    }
+    return Program(
+        name=THUMBNAILER,
+        command=(sys.executable, "-m", "kaftalk_testing.lambda_host", "kaftalk_thumbnailer.handler.handler", *words),
+        env=plan.s3_credentials.environment | own | dict(plan.settings),
+        ready=http_ok(plan.thumbnailer_port, "/readyz"),
+        after=_topic_exists(plan, topics.UPLOADS_DEAD),
+    )
+
+
 def service(plan: Plan, instance: str) -> Program:
     """Describe one instance of a service."""
     name, listener = service_of(instance), plan.instances[instance]
@@ -134,6 +209,8 @@ def service(plan: Plan, instance: str) -> Program:
         "KAFTALK_INTERNAL_ADVERTISE": f"ws://{internal}",
         "KAFTALK_METRICS_LISTEN": f"127.0.0.1:{listener.metrics}",
     }
+    if name == "media":
+        own |= _s3_settings(plan)
     return Program(
         name=instance,
         command=(sys.executable, "-m", f"kaftalk_{name.replace('-', '_')}"),
@@ -160,14 +237,47 @@ def proxy(plan: Plan, web: Path | None = None) -> Program:
         "KAFTALK_DOCS": str(repository() / "docs"),
         "XDG_DATA_HOME": state,
         "XDG_CONFIG_HOME": state,
+        "KAFTALK_S3_ORIGIN": plan.s3_public_url,
     }
     config = str(repository() / "deploy/local/Caddyfile")
     return Program(
         name="caddy",
         command=(venv_program("caddy"), "run", "--adapter", "caddyfile", "--config", config),
         env=upstreams | own,
-        ready=http_answers(plan.proxy_port, "127.0.0.1" if plan.bind == "0.0.0.0" else plan.bind),
+        ready=http_answers(plan.proxy_port, reached_at(plan.bind)),
     )
+
+
+def reached_at(bind: str) -> str:
+    """Return the address of this machine at which a listener on `bind` answers."""
+    return "127.0.0.1" if bind == "0.0.0.0" else bind
+
+
+def _topic_exists(plan: Plan, topic: str) -> Callable[[], Awaitable[None]]:
+    """Wait for a topic that the rooms service makes. The wait raises UnknownTopic, KafkaUnreachable."""
+
+    async def wait() -> None:
+        cluster = Topics(Kafka(plan.kafka_bootstrap))
+        await cluster.start()
+        try:
+            await cluster.await_visible(topic, timeout_s=_TOPIC_TIMEOUT_S)
+        finally:
+            await cluster.stop()
+
+    return wait
+
+
+def _s3_settings(plan: Plan) -> dict[str, str]:
+    return {
+        "KAFTALK_S3_ENDPOINT": plan.s3_url,
+        "KAFTALK_S3_PUBLIC_ENDPOINT": plan.s3_public_url,
+        "KAFTALK_S3_REGION": REGION,
+        "KAFTALK_S3_BUCKET": BUCKET,
+        "KAFTALK_S3_ACCESS_KEY": plan.s3_credentials.access_key,
+        "KAFTALK_S3_SECRET_KEY": plan.s3_credentials.secret_key,
+        "KAFTALK_S3_CREATE_BUCKET": "true" if plan.media else "false",
+        "KAFTALK_S3_EVENTS_TOPIC": topics.UPLOADS,
+    }
 
 
 def _shared_settings(plan: Plan) -> dict[str, str]:

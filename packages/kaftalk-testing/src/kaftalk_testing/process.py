@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +22,12 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, under which name, and how to tell that it is ready."""
+    """What to run, under which name, how to tell that it is ready, and what to await before it is started."""
 
     name: str
     command: tuple[str, ...]
     ready: Probe
+    after: Callable[[], Awaitable[None]] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 15.0
@@ -114,6 +115,8 @@ class Child:
 
 async def start(program: Program, log: Path, *, tied: bool) -> Child:
     """Run the program and return when it is ready. Raises StartError."""
+    if program.after:
+        await program.after()
     child = spawn(program, log, tied=tied)
     await until_ready(child, log)
     return child

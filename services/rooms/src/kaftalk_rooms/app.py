@@ -47,6 +47,8 @@ from kaftalk_views.users import Users
 
 SNAPSHOT_BYTES_MAX = 8 << 20
 CATCH_UP_S = 60.0
+UPLOAD_PARTITIONS = 8
+UPLOADS_KEPT_MS = 14 * 24 * 3_600_000
 
 
 def system_topics(shards: int) -> list[TopicSpec]:
@@ -58,6 +60,8 @@ def system_topics(shards: int) -> list[TopicSpec]:
         TopicSpec(topics.SNAPSHOTS, partitions=shards, compacted=True, record_bytes_max=SNAPSHOT_BYTES_MAX),
         TopicSpec(topics.CURSORS, partitions=shards, compacted=True),
         TopicSpec(topics.QUIET_HOURS, partitions=shards, compacted=True, record_bytes_max=QUIET_BYTES_MAX),
+        TopicSpec(topics.UPLOADS, partitions=UPLOAD_PARTITIONS, retention_ms=UPLOADS_KEPT_MS),
+        TopicSpec(topics.UPLOADS_DEAD, retention_ms=UPLOADS_KEPT_MS),
     ]
 
 
@@ -67,7 +71,7 @@ class RoomsService:
     def __init__(self, settings: RoomsSettings) -> None:
         self._settings = settings
         clock = SystemClock()
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
+        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls)
         self._redis = open_redis(settings.redis_url)
         self._writer = RoomLogWriter(kafka)
         self._log = RoomLogRange(kafka)
@@ -90,7 +94,7 @@ class RoomsService:
         self._api.state.parts, self._api.state.bearers = parts, parts.bearers
         proxies = settings.trusted_proxies
         self.public: Listener | None = Listener(RequestIds(self._api), settings.listen, trusted_proxies=proxies)
-        self.internal = Listener(internal_app(self._health), settings.internal_listen)
+        self.internal = Listener(internal_app(self._health), settings.internal_listen, tls=settings.internal_tls)
 
     @property
     def api(self) -> FastAPI:
