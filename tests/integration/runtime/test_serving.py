@@ -67,7 +67,8 @@ async def test_it_serves_its_listeners_and_ends_with_status_0_on_sigterm() -> No
             assert scraped.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
             assert "kaftalk_ready{check=" in scraped.text
             assert (await client.get(f"http://127.0.0.1:{internal}/metrics")).status_code == 404
-            assert (await client.get(f"http://127.0.0.1:{metrics}/readyz")).status_code == 404
+            assert (await client.get(f"http://127.0.0.1:{metrics}/readyz")).status_code == 200
+            assert (await client.get(f"http://127.0.0.1:{metrics}/internal")).status_code == 404
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
 

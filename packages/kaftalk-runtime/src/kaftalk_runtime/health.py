@@ -14,6 +14,8 @@ from kaftalk_runtime.logs import get_logger
 
 Check = Callable[[], Awaitable[bool]]
 
+HEALTH_PATHS = ("/healthz", "/readyz")
+
 _EVERY_S = 0.5
 _CHECK_TIMEOUT_S = 2.0
 _FAILURES_UNTIL_UNREADY = 4

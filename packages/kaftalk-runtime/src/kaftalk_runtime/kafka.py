@@ -8,6 +8,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 
+from kaftalk_runtime.tls import Certificates
+
 
 class KafkaUnreachable(Exception):
     """No broker answered."""
@@ -27,6 +29,7 @@ class Kafka:
 
     bootstrap: str
     client_id: str = "kaftalk"
+    tls: Certificates | None = None
     request_timeout_ms: int = 10_000
 
     async def client(self) -> AIOKafkaClient:
@@ -69,11 +72,14 @@ class Kafka:
         return consumer  # type: ignore[no-any-return]
 
     def _settings(self) -> dict[str, Any]:
-        return {
+        settings: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "client_id": self.client_id,
             "request_timeout_ms": self.request_timeout_ms,
         }
+        if self.tls is not None:
+            settings |= {"security_protocol": "SSL", "ssl_context": self.tls.for_calling()}
+        return settings
 
 
 class _BrokersOnly(frozenset[str]):

@@ -12,10 +12,11 @@ from typing import Literal, Protocol
 
 import uvicorn
 import uvloop
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kaftalk_runtime import metrics
 from kaftalk_runtime.guarded_http import GuardedHttp
+from kaftalk_runtime.health import HEALTH_PATHS
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.settings import Address
 from kaftalk_runtime.tls import Certificates
@@ -64,8 +65,9 @@ def serve(
 ) -> int:
     """Run a service until SIGTERM or SIGINT, and return the exit status: 0 after an orderly end.
 
-    `/metrics` is served at `metrics_address` from before the start to the end. Draining and stopping have
-    `drain_timeout_s` each; what takes longer is cancelled. A start that fails raises.
+    `/metrics`, and health for those who have no certificate for the internal listener, are served at `metrics_address`
+    from before the start to the end. Draining and stopping have `drain_timeout_s` each; what takes longer is
+    cancelled. A start that fails raises.
     """
     return uvloop.run(_serve(build, metrics_address, drain_timeout_s))
 
@@ -75,7 +77,7 @@ async def _serve(build: Callable[[], Service], metrics_address: Address | None, 
     service = build()
     servers = [_Server(service.internal)]
     if metrics_address is not None:
-        servers.append(_Server(Listener(metrics.metrics_app(), metrics_address)))
+        servers.append(_Server(Listener(_asked_by_machines(service.internal.app), metrics_address)))
     for server in servers:
         server.open()
     starting = asyncio.create_task(service.start())
@@ -96,6 +98,16 @@ async def _serve(build: Callable[[], Service], metrics_address: Address | None, 
     await _within(drain_timeout_s, "stop", service.stop)
     _log.info("ended")
     return 0
+
+
+def _asked_by_machines(internal: ASGIApp) -> ASGIApp:
+    """Build the app of the metrics listener: figures, and the internal listener's answers about health."""
+    figures = metrics.metrics_app()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (internal if scope["path"] in HEALTH_PATHS else figures)(scope, receive, send)
+
+    return app
 
 
 def _asked_to_end() -> asyncio.Event:

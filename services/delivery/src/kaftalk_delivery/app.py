@@ -54,7 +54,7 @@ class _Logs:
     """Everything that talks to Kafka."""
 
     def __init__(self, settings: Settings) -> None:
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
+        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls)
         self.reader = RoomLogReader(kafka)
         self.ranges = RoomLogRange(kafka)
         # Placements, cursors and the first record of an epoch, which may be as large as a snapshot.
@@ -155,6 +155,7 @@ class App:
             self._settings.internal_listen,
             ws="websockets-sansio",
             ws_bytes_max=_LINK_MESSAGE_BYTES_MAX,
+            tls=self._settings.internal_tls,
         )
 
     async def start(self) -> None:

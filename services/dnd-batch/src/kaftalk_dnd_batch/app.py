@@ -71,7 +71,7 @@ class _Logs:
     """Everything that talks to Kafka."""
 
     def __init__(self, settings: Settings) -> None:
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
+        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls)
         self.topics = Topics(kafka, replication=settings.replication)
         self.ranges = RoomLogRange(kafka)
         self.writer = RoomLogWriter(
@@ -116,7 +116,7 @@ class App:
         self._redis = open_redis(settings.redis_url)
         self._clock = LogClock(logs.ticks, names.QUIET_HOURS, instance=settings.instance, shards=settings.shards)
         self._keys = InternalKeys(settings.internal_keys, clock=self._clock)
-        self._http = InternalHttp(self._keys, timeout_s=_FORWARD_TIMEOUT_S)
+        self._http = InternalHttp(self._keys, tls=settings.internal_tls, timeout_s=_FORWARD_TIMEOUT_S)
         self._views = RoomViews(self._redis, shards=settings.shards)
         self._notes = Notes(self._views, logs.ranges)
         self._held = HeldRanges(self._views, logs.ranges, self._notes)
@@ -203,7 +203,9 @@ class App:
             forwarding.forward_route(rest, self._keys),
             *internal_api.routes(self._keys, self._book),
         ]
-        self.internal = Listener(internal_app(self._health, routes), settings.internal_listen)
+        self.internal = Listener(
+            internal_app(self._health, routes), settings.internal_listen, tls=settings.internal_tls
+        )
 
     async def start(self) -> None:
         """Connect to Kafka, wait for the system topics and the first tick, and join the group."""

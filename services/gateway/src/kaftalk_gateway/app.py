@@ -75,10 +75,10 @@ class App:
         self._open = False
         self._tasks = Tasks()
         self._redis = open_redis(settings.redis_url)
-        self._build_logs(Kafka(settings.kafka_bootstrap, client_id=settings.instance))
+        self._build_logs(Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls))
         self._build_reads()
         keys = InternalKeys(settings.internal_keys)
-        self._http = InternalHttp(keys)
+        self._http = InternalHttp(keys, tls=settings.internal_tls)
         self._build_holds()
         self._build_rooms()
         self._build_links(keys)
@@ -92,7 +92,9 @@ class App:
             trusted_proxies=settings.trusted_proxies,
         )
         inbox = QuietInbox(keys, self._hours, Releases(self._hub, self._hours, self._holding, self._resumer))
-        self.internal = Listener(internal_app(self._health, inbox.routes()), settings.internal_listen)
+        self.internal = Listener(
+            internal_app(self._health, inbox.routes()), settings.internal_listen, tls=settings.internal_tls
+        )
 
     def _build_logs(self, kafka: Kafka) -> None:
         self._ranges = RoomLogRange(kafka)
@@ -162,6 +164,7 @@ class App:
             verdicts=self._verdicts,
             redis=self._redis,
             keys=keys,
+            tls=settings.internal_tls,
             gateway=settings.instance,
             now_ms=self._clock.now_ms,
         )

@@ -1,6 +1,7 @@
 """One link to one delivery instance: a WebSocket that this gateway dials, until the instance is gone."""
 
 import asyncio
+import ssl
 from collections import deque
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from kaftalk_protocol.deliveries import PATH, SUBPROTOCOL, TO_GATEWAY, BatchAck,
 from kaftalk_protocol.ids import RoomId
 from kaftalk_runtime.internal_auth import HEADER, InternalKeys
 from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.tls import INTERNAL_NAME
 
 SILENT_S = 5.0
 _OPEN_TIMEOUT_S = 3.0
@@ -40,9 +42,18 @@ class LinkOwner(Protocol):
 class Link:
     """Dials, says who calls, and hands on what comes. `rooms` are those subscribed to here."""
 
-    def __init__(self, instance: str, url: str, gateway: str, keys: InternalKeys, owner: LinkOwner) -> None:
+    def __init__(
+        self,
+        instance: str,
+        url: str,
+        gateway: str,
+        keys: InternalKeys,
+        owner: LinkOwner,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.instance = instance
-        self.url = url
+        self.url = calling_url(url, tls)
+        self._tls = tls
         self.rooms: set[RoomId] = set()
         self.heard_at = 0.0
         self._gateway = gateway
@@ -81,6 +92,8 @@ class Link:
                 additional_headers={HEADER: self._keys.sign("GET", PATH)},
                 compression=None,
                 proxy=None,
+                ssl=self._tls,
+                server_hostname=INTERNAL_NAME if self._tls else None,
                 max_size=_BATCH_BYTES_MAX,
                 ping_interval=None,
                 open_timeout=_OPEN_TIMEOUT_S,
@@ -124,3 +137,8 @@ class Link:
             self._wake.clear()
             while self._out:
                 await socket.send(self._out.popleft())
+
+
+def calling_url(url: str, tls: ssl.SSLContext | None) -> str:
+    """Give the address that is dialled: who has certificates never calls without, whatever was advertised."""
+    return url.replace("ws://", "wss://", 1) if tls else url

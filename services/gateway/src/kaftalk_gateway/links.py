@@ -35,6 +35,7 @@ from kaftalk_protocol.ids import RoomId
 from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.redis_client import Redis, RedisError
+from kaftalk_runtime.tls import Certificates
 from kaftalk_views import generation
 
 _ALIVE_MS = 10_000
@@ -72,6 +73,7 @@ class Links:
         verdicts: Verdicts,
         redis: Redis,
         keys: InternalKeys,
+        tls: Certificates | None,
         gateway: str,
         now_ms: Callable[[], int],
     ) -> None:
@@ -83,6 +85,7 @@ class Links:
         self._verdicts = verdicts
         self._redis = redis
         self._keys = keys
+        self._tls = tls.for_calling() if tls else None
         self._gateway = gateway
         self._now_ms = now_ms
         self._known: set[tuple[str, str]] = set()
@@ -223,7 +226,7 @@ class Links:
     async def _keep_dialed(self, known: tuple[str, str]) -> None:
         try:
             while known in self._known:
-                await Link(*known, self._gateway, self._keys, self).dial()
+                await Link(*known, self._gateway, self._keys, self, self._tls).dial()
                 await asyncio.sleep(random.uniform(*_REDIAL_S))
         finally:
             del self._dialing[known]
