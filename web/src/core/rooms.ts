@@ -76,3 +76,8 @@ export function byActivity(rooms: readonly RoomView[]): RoomView[] {
 function activity(room: RoomView): number {
   return room.last_event?.ts ?? Date.parse(room.created_at);
 }
+
+/** Whether the room alerts nobody now: until a moment, or "forever". */
+export function isMuted({ muted_until }: Pick<RoomEntry, "muted_until">, now: number): boolean {
+  return muted_until !== null && (muted_until === "forever" || Date.parse(muted_until) > now);
+}

@@ -1,3 +1,4 @@
+import { accountEn } from "./account.en";
 import { quietEn } from "./quiet.en";
 
 /** English, and the list of all keys. `{name}` is filled in; `one|many` is chosen by `count`. */
@@ -181,5 +182,6 @@ export const en = {
   "error.unauthenticated": "Please sign in again.",
   "error.expired": "It waited too long to be sent.",
   "error.other": "That did not work.",
+  ...accountEn,
   ...quietEn,
 } as const;

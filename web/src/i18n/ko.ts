@@ -1,3 +1,4 @@
+import { accountKo } from "./account.ko";
 import type { Catalogue } from "./index";
 import { quietKo } from "./quiet.ko";
 
@@ -182,5 +183,6 @@ export const ko: Catalogue = {
   "error.unauthenticated": "다시 로그인해 주세요.",
   "error.expired": "보내지 못한 채 너무 오래 지났습니다.",
   "error.other": "처리하지 못했습니다.",
+  ...accountKo,
   ...quietKo,
 };

@@ -23,6 +23,7 @@ export type Invite = Rest.Invite;
 export type InvitePreview = Rest.InvitePreview;
 export type Problem = Rest.Problem;
 export type SignedIn = Rest.SignedIn;
+export type SignedInAt = Rest.Session;
 
 export interface Listing<T> {
   items: T[];

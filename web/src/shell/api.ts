@@ -22,6 +22,7 @@ import type {
   RoomId,
   Seq,
   SignedIn,
+  SignedInAt,
   User,
   UserId,
 } from "../protocol/types";
@@ -98,7 +99,13 @@ export class Api {
   }
 
   me = () => this.call<Me>("GET", "/me");
-  setLocale = (locale: string) => this.call<Me>("PATCH", "/me", { locale });
+  change = (fields: { display_name?: string | null; locale?: string }) =>
+    this.call<Me>("PATCH", "/me", fields);
+  deleteMe = () => this.call("DELETE", "/me");
+  /** Raises ApiError: `forbidden` if the old one is wrong. */
+  changePassword = (old: string, fresh: string) => this.call("PUT", "/me/password", { old, new: fresh });
+  sessions = () => this.#all<SignedInAt>("/me/sessions?limit=100");
+  endSession = (id: string) => this.call("DELETE", `/me/sessions/${id}`);
   ticket = async () => (await this.call<{ ticket: string }>("POST", "/auth/ws-ticket")).ticket;
   users = (ids: readonly UserId[]) =>
     this.call<Listing<User>>("GET", `/users?${ids.map((id) => `id=${id}`).join("&")}`);
@@ -124,7 +131,10 @@ export class Api {
   addMember = (id: RoomId, user: UserId) => this.call("POST", `/rooms/${id}/members`, { user_ids: [user] });
   setRole = (id: RoomId, user: UserId, role: Role) =>
     this.call("PATCH", `/rooms/${id}/members/${user}`, { role });
-  kick = (id: RoomId, user: UserId) => this.call("DELETE", `/rooms/${id}/members/${user}`);
+  kick = (id: RoomId, user: UserId, ban: boolean) =>
+    this.call("DELETE", `/rooms/${id}/members/${user}${ban ? "?ban=true" : ""}`);
+  mute = (id: RoomId, until: string | null) => this.call("PUT", `/rooms/${id}/mute`, { until });
+  archive = (id: RoomId, on: boolean) => this.call("POST", `/rooms/${id}/${on ? "archive" : "unarchive"}`);
   createInvite = (id: RoomId) => this.call<Invite>("POST", `/rooms/${id}/invites`, {});
   invite = (code: string) => this.call<InvitePreview>("GET", `/invites/${encodeURIComponent(code)}`);
   acceptInvite = (code: string) => this.call<Room>("POST", `/invites/${encodeURIComponent(code)}`);

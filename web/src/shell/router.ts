@@ -1,4 +1,4 @@
-/** The address of the page: `/`, `/rooms/<id>`, `/invite/<code>`, `/quiet-hours` and `/digests`. */
+/** The address of the page: `/`, `/rooms/<id>`, `/invite/<code>`, `/quiet-hours`, `/digests` and `/account`. */
 
 import type { RoomId } from "../protocol/types";
 import { Store } from "./store";
@@ -8,13 +8,14 @@ export type Place =
   | { at: "room"; room: RoomId }
   | { at: "invite"; code: string }
   | { at: "quiet-hours" }
-  | { at: "digests" };
+  | { at: "digests" }
+  | { at: "account" };
 
 export function placeOf(path: string): Place {
   const [, first, second] = path.split("/");
   if (first === "rooms" && second) return { at: "room", room: second };
   if (first === "invite" && second) return { at: "invite", code: decodeURIComponent(second) };
-  if (first === "quiet-hours" || first === "digests") return { at: first };
+  if (first === "quiet-hours" || first === "digests" || first === "account") return { at: first };
   return { at: "home" };
 }
 

@@ -48,11 +48,13 @@ export function Confirm(props: {
   action: string;
   onConfirm: () => void;
   onClose: () => void;
+  children?: ReactNode;
 }) {
   const t = useT();
   return (
     <Dialog title={props.title} onClose={props.onClose}>
       <p>{props.text}</p>
+      {props.children}
       <div className="actions">
         <button type="button" className="plain" onClick={props.onClose}>
           {t("app.cancel")}

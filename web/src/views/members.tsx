@@ -85,15 +85,34 @@ function Powers({ room, member, name }: { room: RoomView; member: Member; name: 
         <IconButton icon="leave" label={t("members.kick", { name })} onClick={() => setAsking(true)} />
       )}
       {asking && (
-        <Confirm
-          title={t("members.kick", { name })}
-          text={t("members.kickConfirm", { name })}
-          action={t("members.kick", { name })}
+        <Kick
+          name={name}
           onClose={() => setAsking(false)}
-          onConfirm={() => then(account.api.kick(room.id, member.user.id))}
+          onKick={(ban) => then(account.api.kick(room.id, member.user.id, ban))}
         />
       )}
     </>
+  );
+}
+
+/** Ask before somebody is sent out, and whether for good. */
+function Kick(props: { name: string; onClose: () => void; onKick: (ban: boolean) => void }) {
+  const t = useT();
+  const [ban, setBan] = useState(false);
+  const title = t("members.kick", { name: props.name });
+  return (
+    <Confirm
+      title={title}
+      text={t("members.kickConfirm", { name: props.name })}
+      action={title}
+      onClose={props.onClose}
+      onConfirm={() => props.onKick(ban)}
+    >
+      <label className="check">
+        <input type="checkbox" checked={ban} onChange={(event) => setBan(event.target.checked)} />
+        {t("members.ban")}
+      </label>
+    </Confirm>
   );
 }
 

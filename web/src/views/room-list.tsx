@@ -1,6 +1,6 @@
 import { memo } from "react";
 import { unreadWith } from "../core/hold";
-import { byActivity, type RoomView } from "../core/rooms";
+import { byActivity, isMuted, type RoomView } from "../core/rooms";
 import { type Translate, useLocale, useT } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useChat, useSession } from "./context";
@@ -64,7 +64,7 @@ const RoomLine = memo(function RoomLine({ room, current }: { room: RoomView; cur
     <li>
       <a
         href={`/rooms/${room.id}`}
-        className={`room-line ${room.unread > 0 && !quiet ? "unread" : ""}`}
+        className={`room-line ${room.unread > 0 && !quiet && !isMuted(room, Date.now()) ? "unread" : ""}`}
         aria-current={current ? "page" : undefined}
         data-room={room.id}
         onClick={(event) => {
@@ -74,7 +74,14 @@ const RoomLine = memo(function RoomLine({ room, current }: { room: RoomView; cur
         }}
       >
         <RoomMark room={room} />
-        <span className="room-name">{name}</span>
+        <span className="room-name">
+          {name}
+          {isMuted(room, Date.now()) && (
+            <span className="muted-mark" role="img" aria-label={t("mute.muted")}>
+              <Icon name="bellOff" />
+            </span>
+          )}
+        </span>
         <time className="room-time">{room.last_event && brief(locale, room.last_event.ts, Date.now())}</time>
         <span className="room-preview">{preview(t, room, users, me)}</span>
         <Counts room={room} />
@@ -127,17 +134,25 @@ function countLabel(t: Translate, unread: number, held: number): string {
 
 function Me() {
   const t = useT();
-  const { account } = useApp();
+  const { account, router } = useApp();
   const session = useSession();
   const me = useChat((chat) => chat.users[chat.me.id] ?? chat.me);
-  const keep = (locale: string) => void session.ports.api.setLocale(locale).catch(() => undefined);
+  const keep = (locale: string) => void session.ports.api.change({ locale }).catch(() => undefined);
   return (
     <footer className="sidebar-foot">
-      <Avatar user={me} />
-      <span className="me-name">
-        {me.display_name}
-        <small>@{me.username}</small>
-      </span>
+      <button
+        type="button"
+        className="me"
+        aria-label={`${t("account.open")}: ${me.display_name}`}
+        title={t("account.open")}
+        onClick={() => router.go({ at: "account" })}
+      >
+        <Avatar user={me} />
+        <span className="me-name">
+          {me.display_name}
+          <small>@{me.username}</small>
+        </span>
+      </button>
       <LanguageSwitch short onChoose={keep} />
       <IconButton icon="leave" label={t("auth.signOut")} onClick={() => void account.signOut()} />
     </footer>

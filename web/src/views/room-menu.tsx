@@ -8,9 +8,20 @@ import { Icon, IconButton, type IconName } from "./icons";
 import { InviteDialog } from "./invite";
 import { LeaveRoom } from "./leave-room";
 import { MenuList } from "./menu";
+import { Mute } from "./mute";
 import { errorText } from "./words";
 
-type Choice = "invite" | "edit" | "leave" | "delete";
+type Choice = "invite" | "mute" | "edit" | "archive" | "unarchive" | "leave" | "delete";
+
+const LABELS = {
+  invite: "invite.create",
+  mute: "mute.title",
+  edit: "room.edit",
+  archive: "room.archive",
+  unarchive: "room.unarchive",
+  leave: "room.leave",
+  delete: "room.delete",
+} as const;
 
 /** What one may do with the room itself. */
 export function RoomMenu({ room, name }: { room: RoomView; name: string }) {
@@ -21,13 +32,17 @@ export function RoomMenu({ room, name }: { room: RoomView; name: string }) {
   const role = room.me?.role;
   const choices: [Choice, IconName, boolean][] = [
     ["invite", "link", role !== "member" || room.members_invite || room.kind === "public"],
+    ["mute", "bellOff", true],
     ["edit", "edit", role === "owner" || role === "moderator"],
+    ["archive", "box", role === "owner" && !room.archived],
+    ["unarchive", "box", role === "owner" && room.archived],
     ["leave", "leave", true],
     ["delete", "trash", role === "owner"],
   ];
   const choose = (choice: Choice) => {
     setOpen(false);
-    setChosen(choice);
+    if (choice === "unarchive") void account.api.archive(room.id, false).catch(account.tell);
+    else setChosen(choice);
   };
   const close = () => setChosen(null);
   return (
@@ -40,13 +55,23 @@ export function RoomMenu({ room, name }: { room: RoomView; name: string }) {
               may && (
                 <button key={choice} type="button" role="menuitem" onClick={() => choose(choice)}>
                   <Icon name={icon} />
-                  {choice === "invite" ? t("invite.create") : t(`room.${choice}`)}
+                  {t(LABELS[choice])}
                 </button>
               ),
           )}
         </MenuList>
       )}
       {chosen === "invite" && <InviteDialog room={room.id} onClose={close} />}
+      {chosen === "mute" && <Mute room={room} onClose={close} />}
+      {chosen === "archive" && (
+        <Confirm
+          title={t("room.archive")}
+          text={t("room.archiveConfirm", { name })}
+          action={t("room.archive")}
+          onClose={close}
+          onConfirm={() => void account.api.archive(room.id, true).catch(account.tell)}
+        />
+      )}
       {chosen === "edit" && <EditRoom room={room} onClose={close} />}
       {chosen === "leave" && (
         <LeaveRoom room={room} name={name} onClose={close} onDelete={() => setChosen("delete")} />

@@ -1,4 +1,5 @@
 import { lazy, Suspense, useEffect, useState } from "react";
+import { isMuted } from "../core/rooms";
 import { useT } from "../i18n";
 import { ConnectionBanner } from "./banner";
 import { useApp, useChat, usePlace, useSession } from "./context";
@@ -10,6 +11,7 @@ import { QuietBanner } from "./quiet/banner";
 import { NoRoom, RoomPage } from "./room";
 import { RoomList } from "./room-list";
 
+const AccountPage = lazy(() => import("./account/page"));
 const QuietPage = lazy(() => import("./quiet/page"));
 const DigestsPage = lazy(() => import("./quiet/digests"));
 
@@ -35,6 +37,7 @@ export function Workspace() {
         {place.at === "home" && <NoRoom />}
         {place.at === "quiet-hours" && <QuietPage />}
         {place.at === "digests" && <DigestsPage />}
+        {place.at === "account" && <AccountPage />}
       </Suspense>
       {opened === "create" && <CreateRoom onClose={() => setOpened(null)} />}
       {opened === "directory" && <Directory onClose={() => setOpened(null)} />}
@@ -63,7 +66,7 @@ function useTitle() {
   const unread = useChat((chat) =>
     chat.hold.active
       ? 0
-      : Object.values(chat.rooms).filter((room) => room.unread > 0 && !room.muted_until).length,
+      : Object.values(chat.rooms).filter((room) => room.unread > 0 && !isMuted(room, Date.now())).length,
   );
   useEffect(() => {
     document.title = unread > 0 ? `(${unread}) Kaftalk` : "Kaftalk";

@@ -1,0 +1,38 @@
+/** One's account, and what one may do with rooms beyond talking. */
+export const accountEn = {
+  "account.title": "Account",
+  "account.open": "Account settings",
+  "account.profile": "Profile",
+  "account.password": "Change password",
+  "account.passwordHint": "You stay signed in here and are signed out everywhere else.",
+  "account.old": "Current password",
+  "account.new": "New password",
+  "account.oldWrong": "The current password is wrong.",
+  "account.saved": "Saved.",
+  "account.sessions": "Signed in at",
+  "account.current": "this browser",
+  "account.lastSeen": "last seen {time}",
+  "account.endSession": "Sign out {device}",
+  "account.browserOn": "{browser} on {system}",
+  "account.unknownDevice": "another program",
+  "account.delete": "Delete account",
+  "account.deleteHint":
+    "You leave all rooms and cannot sign in again. Your username stays at what you wrote. This cannot be undone.",
+  "account.deleteConfirm": "Delete the account @{username} for good?",
+
+  "mute.title": "Mute",
+  "mute.hint": "Messages still arrive and are counted, but nothing alerts you. Mentions do not either.",
+  "mute.hours": "For {count} hour|For {count} hours",
+  "mute.morning": "Until tomorrow, 08:00",
+  "mute.forever": "Until I turn it on again",
+  "mute.off": "Unmute",
+  "mute.muted": "Muted",
+  "mute.until": "Muted until {time}",
+
+  "room.archive": "Archive room",
+  "room.archiveConfirm":
+    "Archive {name}? Everybody can still read, nobody can write, until it is opened again.",
+  "room.unarchive": "Open archived room again",
+
+  "members.ban": "And do not let this person join again until somebody adds them.",
+} as const;

@@ -1,0 +1,40 @@
+import type { accountEn } from "./account.en";
+
+/** Korean for account.en.ts. */
+export const accountKo: Record<keyof typeof accountEn, string> = {
+  "account.title": "내 계정",
+  "account.open": "계정 설정",
+  "account.profile": "프로필",
+  "account.password": "비밀번호 변경",
+  "account.passwordHint": "이 브라우저는 그대로 두고, 다른 모든 곳에서 로그아웃됩니다.",
+  "account.old": "현재 비밀번호",
+  "account.new": "새 비밀번호",
+  "account.oldWrong": "현재 비밀번호가 올바르지 않습니다.",
+  "account.saved": "저장했습니다.",
+  "account.sessions": "로그인된 곳",
+  "account.current": "지금 쓰는 브라우저",
+  "account.lastSeen": "마지막 접속 {time}",
+  "account.endSession": "{device} 로그아웃",
+  "account.browserOn": "{system}의 {browser}",
+  "account.unknownDevice": "다른 프로그램",
+  "account.delete": "계정 삭제",
+  "account.deleteHint":
+    "모든 대화방에서 나가고 다시 로그인할 수 없습니다. 내가 쓴 글에는 아이디가 남습니다. 되돌릴 수 없습니다.",
+  "account.deleteConfirm": "@{username} 계정을 완전히 삭제할까요?",
+
+  "mute.title": "알림 끄기",
+  "mute.hint": "메시지는 계속 오고 개수도 표시되지만 알리지 않습니다. 나를 언급해도 알리지 않습니다.",
+  "mute.hours": "{count}시간 동안",
+  "mute.morning": "내일 08:00까지",
+  "mute.forever": "다시 켤 때까지",
+  "mute.off": "알림 켜기",
+  "mute.muted": "알림 꺼짐",
+  "mute.until": "{time}까지 알림 꺼짐",
+
+  "room.archive": "대화방 보관",
+  "room.archiveConfirm":
+    "{name}을(를) 보관할까요? 다시 열 때까지 읽을 수는 있지만 아무도 글을 쓸 수 없습니다.",
+  "room.unarchive": "보관한 대화방 다시 열기",
+
+  "members.ban": "누군가 다시 추가할 때까지 참여하지 못하게 합니다.",
+};
