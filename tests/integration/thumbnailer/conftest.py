@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from kaftalk_lambda_host.environment import LambdaFunction
+from kaftalk_lambda_host.host import LambdaHost, Notification
 from kaftalk_roomlog.topics import Topics, TopicSpec
 from kaftalk_runtime.kafka import Kafka
-from kaftalk_testing.lambda_host import LambdaHost, Notification
-from kaftalk_testing.lambda_host_runtime import LambdaFunction
 from kaftalk_testing.media_listener import MediaListener, running_listener
 from kaftalk_testing.ports import free_port
 from kaftalk_testing.process import start

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kaftalk_testing.lambda_host_runtime import LambdaFunction
+from kaftalk_lambda_host.environment import LambdaFunction
 from kaftalk_testing.media_samples import CANARY, painting, photo, png_header, recording, saved
 from kaftalk_testing.ports import free_port
 from kaftalk_testing.probes import http_ok
@@ -199,18 +199,17 @@ async def test_a_result_that_nobody_takes_waits_in_the_manifest(
 async def test_the_host_runs_as_a_program_and_ends_when_it_is_told(
     stage: Any, thumbnailer: LambdaFunction, kafka_bootstrap: str, tmp_path: Path
 ) -> None:
-    media, port, topic = new_id(), free_port(), stage.events.topic
-    options = {
-        "--kafka": kafka_bootstrap,
-        "--topic": topic,
-        "--dead-letters": stage.events.dead_letters,
-        "--prefix": "incoming/",
-        "--folder": str(tmp_path),
-        "--port": str(port),
+    media, port = new_id(), free_port()
+    settings = {
+        "KAFTALK_INSTANCE": "lambda-host-1",
+        "KAFTALK_INTERNAL_LISTEN": f"127.0.0.1:{port}",
+        "KAFTALK_METRICS_LISTEN": "",
+        "KAFTALK_KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "KAFTALK_S3_EVENTS_TOPIC": stage.events.topic,
+        "KAFTALK_LAMBDA_FOLDER": str(tmp_path),
     }
-    words = [word for option in options.items() for word in option]
-    command = (sys.executable, "-m", "kaftalk_testing.lambda_host", thumbnailer.handler, *words)
-    program = Program("lambda-host", command, http_ok(port, "/readyz"), thumbnailer.environment)
+    command = (sys.executable, "-m", "kaftalk_lambda_host")
+    program = Program("lambda-host", command, http_ok(port, "/readyz"), env=dict(thumbnailer.environment) | settings)
     child = await start(program, tmp_path / "host.log", tied=True)
     async with asyncio.timeout(WAIT_S):
         await stage.bucket.put(incoming("image", media), photo())

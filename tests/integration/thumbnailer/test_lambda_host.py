@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kaftalk_testing.lambda_host_runtime import Environment, FunctionFailed
+from kaftalk_lambda_host.environment import Environment, FunctionFailed
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kaftalk_testing.lambda_host_runtime import Environment, LambdaFunction
+from kaftalk_lambda_host.environment import Environment, LambdaFunction
 from kaftalk_testing.media_samples import apng, painting, photo, recording, saved
 
 pytestmark = pytest.mark.slow

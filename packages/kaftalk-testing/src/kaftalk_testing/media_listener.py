@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from kaftalk_lambda_host.http_server import Request, Response, serve
 from kaftalk_runtime.internal_auth import HEADER, InternalKeys, NotAuthenticated
-from kaftalk_testing.lambda_host_http import Request, Response, serve
 
 
 class MediaListener:

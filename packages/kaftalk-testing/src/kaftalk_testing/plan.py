@@ -172,17 +172,13 @@ def s3(plan: Plan) -> Program:
 
 def thumbnailer(plan: Plan) -> Program:
     """Describe what runs the function on the S3 server's events."""
-    options = {
-        "--kafka": plan.kafka_bootstrap,
-        "--topic": topics.UPLOADS,
-        "--dead-letters": topics.UPLOADS_DEAD,
-        "--prefix": "incoming/",
-        "--folder": str(plan.folder / "thumbnailer"),
-        "--port": str(plan.thumbnailer_port),
-        "--environments": "1" if plan.brief else "2",
-    }
-    words = [word for option in options.items() for word in option]
     own = {
+        "KAFTALK_INSTANCE": THUMBNAILER,
+        "KAFTALK_INTERNAL_LISTEN": f"127.0.0.1:{plan.thumbnailer_port}",
+        "KAFTALK_METRICS_LISTEN": "",
+        "KAFTALK_KAFKA_BOOTSTRAP": plan.kafka_bootstrap,
+        "KAFTALK_LAMBDA_FOLDER": str(plan.folder / "thumbnailer"),
+        "KAFTALK_LAMBDA_ENVIRONMENTS": "1" if plan.brief else "2",
         "KAFTALK_S3_ENDPOINT": plan.s3_url,
         "KAFTALK_S3_REGION": REGION,
         "KAFTALK_S3_BUCKET": BUCKET,
@@ -191,7 +187,7 @@ def thumbnailer(plan: Plan) -> Program:
     }
     return Program(
         name=THUMBNAILER,
-        command=(sys.executable, "-m", "kaftalk_testing.lambda_host", "kaftalk_thumbnailer.handler.handler", *words),
+        command=(sys.executable, "-m", "kaftalk_lambda_host"),
         env=plan.s3_credentials.environment | own | dict(plan.settings),
         ready=http_ok(plan.thumbnailer_port, "/readyz"),
         after=_topic_exists(plan, topics.UPLOADS_DEAD),

@@ -5,7 +5,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import asyncio
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -14,11 +17,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kaftalk_testing.lambda_host_http import Request, Response, serve
-from kaftalk_testing.process import Child, Program, StartError, start
+from kaftalk_lambda_host.http_server import Request, Response, serve
 
 _API = "/2018-06-01/runtime"
 _POLL_S = 0.05
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE")
+_TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 _ACCEPTED = Response(202, b'{"status":"OK"}')
 
 
@@ -68,11 +72,11 @@ class Environment:
     def __init__(self, function: LambdaFunction, folder: Path) -> None:
         self._function = function
         self._folder = folder
-        self._log = folder / "function.log"
         self._next: asyncio.Queue[Invocation] = asyncio.Queue()
         self._current: Invocation | None = None
-        self._child: Child | None = None
+        self._child: subprocess.Popen[bytes] | None = None
         self._asked = False
+        self._init_error = ""
         self._port = 0
         self._open = AsyncExitStack()
         self.cold_starts = 0
@@ -80,7 +84,7 @@ class Environment:
     @property
     def pid(self) -> int | None:
         """Return the process of the runtime client, if it runs."""
-        return self._child.id.pid if self._child and self._child.alive() else None
+        return self._child.pid if self._child and self._child.poll() is None else None
 
     async def __aenter__(self) -> "Environment":
         """Open the Runtime API; the function starts with its first invocation."""
@@ -118,7 +122,9 @@ class Environment:
     def kill(self) -> None:
         """End the process and what it has started, at once."""
         if self._child:
-            self._child.kill()
+            if self.pid is not None:
+                os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
             self._child = None
         self._next = asyncio.Queue()
 
@@ -132,16 +138,28 @@ class Environment:
         return invocation.result.result()
 
     async def _start(self) -> None:
+        """Start the runtime client, and return when it asks for work."""
         self.kill()
-        self._asked = False
+        self._asked, self._init_error = False, ""
         self.cold_starts += 1
+        self._child = self._spawn()
+        timeout_s = self._function.init_timeout_s
         try:
-            self._child = await start(self._program(), self._log, tied=True)
-        except StartError as error:
-            raise FunctionFailed("Runtime.InitError", str(error)) from error
+            async with asyncio.timeout(timeout_s):
+                while not self._asked:
+                    if self.pid is None:
+                        reason = self._init_error or f"the process ended with status {self._child.returncode}"
+                        raise FunctionFailed("Runtime.InitError", reason)
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            self.kill()
+            raise FunctionFailed("Runtime.InitError", f"not ready after {timeout_s:g} s") from None
 
-    def _program(self) -> Program:
-        """Describe the process, with a folder for its temporary files that is emptied with every cold start."""
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        """Run the client with a folder for its temporary files that is emptied with every cold start.
+
+        It dies with this process, even when that is killed.
+        """
         temporary = self._folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -153,22 +171,20 @@ class Environment:
             "_HANDLER": self._function.handler,
             "TMPDIR": str(temporary),
         }
-        return Program(
-            name=self._function.name,
-            command=(sys.executable, "-m", "awslambdaric", self._function.handler),
-            ready=self._is_ready,
-            env=dict(self._function.environment) | reserved,
-            start_timeout_s=self._function.init_timeout_s,
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        return subprocess.Popen(
+            [*_TIED, sys.executable, "-m", "awslambdaric", self._function.handler],
+            env=inherited | dict(self._function.environment) | reserved,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-
-    async def _is_ready(self) -> bool:
-        return self._asked
 
     async def _answer(self, request: Request) -> Response:
         if request.path == f"{_API}/invocation/next":
             return await self._hand_out()
         if request.path == f"{_API}/init/error":
             # The client exits by itself after it.
+            self._init_error = str(_failure(request.body))
             return _ACCEPTED
         current = self._current
         if current and request.path == f"{_API}/invocation/{current.id}/response":

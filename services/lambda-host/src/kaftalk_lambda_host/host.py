@@ -4,12 +4,9 @@ The S3 server writes its events to a topic. Each is handed to the function at le
 when its event, and every one before it, has been worked off or has become a dead letter.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
-import os
-import signal
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -22,15 +19,21 @@ from urllib.parse import unquote_plus
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kaftalk_runtime.logs import configure, get_logger
-from kaftalk_testing.lambda_host_http import Request, Response, serve
-from kaftalk_testing.lambda_host_runtime import Environment, FunctionFailed, LambdaFunction
+from kaftalk_lambda_host.environment import Environment, FunctionFailed, LambdaFunction
+from kaftalk_runtime import metrics
+from kaftalk_runtime.logs import get_logger
 
 _POLL_MS = 500
 _PAUSE_S = 1.0
 _TEST_EVENT = "s3:TestEvent"
+_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 _log = get_logger(__name__)
+_invocations = metrics.counter("kaftalk_lambda_invocations_total", "Invocations by their end", "end")
+_duration = metrics.histogram(
+    "kaftalk_lambda_invocation_seconds", "How long invocations took that did not fail", buckets=_SECONDS
+)
+_dead_letters = metrics.counter("kaftalk_lambda_dead_letters_total", "Events that failed for good")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +66,50 @@ class LambdaHost:
     def __init__(
         self, bootstrap: str, notification: Notification, function: LambdaFunction, folder: Path, *, environments: int
     ) -> None:
+        self._bootstrap = bootstrap
         self._notification = notification
-        self._consumer: Any = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
-            notification.topic,
-            bootstrap_servers=bootstrap,
-            group_id=f"lambda-{function.name}",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        self._producer: Any = AIOKafkaProducer(  # type: ignore[no-untyped-call]
-            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True
-        )
+        self._group_id = f"lambda-{function.name}"
         self.environments = [Environment(function, folder / f"environment-{n + 1}") for n in range(environments)]
         self._idle: asyncio.Queue[Environment] = asyncio.Queue()
         self._open: dict[TopicPartition, deque[tuple[int, asyncio.Task[None]]]] = {}
+        self._producer: Any = None
+        self._consumer: Any = None
         self.ready = False
         self.invocations = 0
         self.dead_letters = 0
 
     async def run(self) -> None:
-        """Work until cancelled. Raises what becomes of an event that can neither be worked off nor set aside."""
+        """Work until cancelled; may be run again after it raised.
+
+        Raises what becomes of an event that can neither be worked off nor set aside, and KafkaError at the start.
+        """
+        self._idle, self._open = asyncio.Queue(), {}
         async with AsyncExitStack() as stack:
             for environment in self.environments:
                 self._idle.put_nowait(await stack.enter_async_context(environment))
-            await self._producer.start()
-            stack.push_async_callback(self._producer.stop)
-            await self._consumer.start()
-            stack.push_async_callback(self._consumer.stop)
+            self._producer = await _started(stack, self._new_producer())
+            self._consumer = await _started(stack, self._new_consumer())
             self.ready = True
             try:
                 while True:
                     await self._turn()
             finally:
+                self.ready = False
                 await self._stop_working()
+
+    def _new_producer(self) -> Any:
+        return AIOKafkaProducer(  # type: ignore[no-untyped-call]
+            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True
+        )
+
+    def _new_consumer(self) -> Any:
+        return AIOKafkaConsumer(  # type: ignore[no-untyped-call]
+            self._notification.topic,
+            bootstrap_servers=self._bootstrap,
+            group_id=self._group_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
 
     async def _turn(self) -> None:
         """Take up to as many events as there are idle environments, and commit what is done."""
@@ -143,14 +157,17 @@ class LambdaHost:
             try:
                 result = await environment.invoke(payload)
             except FunctionFailed as error:
+                _invocations.labels("failed").inc()
                 _log.warning("invocation_failed", kind=error.kind, error=error.message)
                 if delay_s is None:
                     await self._set_aside(event, error)
                 else:
                     await asyncio.sleep(delay_s)
             else:
-                took_ms = round(1000 * (time.monotonic() - begun))
-                _log.info("invoked", took_ms=took_ms, cold=cold, result=json.loads(result))
+                took_s = time.monotonic() - begun
+                _invocations.labels("done").inc()
+                _duration.observe(took_s)
+                _log.info("invoked", took_ms=round(1000 * took_s), cold=cold, result=json.loads(result))
                 return
 
     async def _set_aside(self, event: dict[str, Any], error: FunctionFailed) -> None:
@@ -170,6 +187,7 @@ class LambdaHost:
                 _log.warning("kafka_error", error=repr(trouble))
                 await asyncio.sleep(_PAUSE_S)
         self.dead_letters += 1
+        _dead_letters.inc()
         _log.error("dead_letter", kind=error.kind, error=error.message)
 
     async def _stop_working(self) -> None:
@@ -182,6 +200,13 @@ class LambdaHost:
             await self._commit()
 
 
+async def _started(stack: AsyncExitStack, client: Any) -> Any:
+    """Start a Kafka client that is stopped with the stack, also if it did not start."""
+    stack.push_async_callback(client.stop)
+    await client.start()
+    return client
+
+
 def _parsed(value: bytes | None) -> dict[str, Any] | None:
     """Read an event; what is not a JSON object is of nobody's bucket."""
     try:
@@ -189,43 +214,3 @@ def _parsed(value: bytes | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) else None
-
-
-async def _run(arguments: argparse.Namespace) -> None:
-    function = LambdaFunction(arguments.handler, environment=dict(os.environ))
-    notification = Notification(arguments.topic, arguments.dead_letters, arguments.prefix)
-    host = LambdaHost(
-        arguments.kafka, notification, function, Path(arguments.folder), environments=arguments.environments
-    )
-
-    async def readyz(_request: Request) -> Response:
-        return Response(200 if host.ready else 503, b"{}")
-
-    async with serve(readyz, arguments.port):
-        work = asyncio.create_task(host.run())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-        await work
-
-
-def main() -> None:
-    """Run a function on the S3 events of a topic until SIGTERM; its environment is that of this process."""
-    parser = argparse.ArgumentParser(prog="python -m kaftalk_testing.lambda_host", description=main.__doc__)
-    parser.add_argument("handler", help="module.function, as at AWS")
-    parser.add_argument("--kafka", required=True, help="a broker's address")
-    parser.add_argument("--topic", required=True, help="where the S3 server writes its events")
-    parser.add_argument("--dead-letters", required=True, help="the topic of events that failed for good")
-    parser.add_argument("--prefix", default="", help="of the keys whose events invoke the function")
-    parser.add_argument("--folder", required=True, help="for logs and temporary files")
-    parser.add_argument("--port", type=int, default=0, help="answers /readyz on 127.0.0.1")
-    parser.add_argument("--environments", type=int, default=1)
-    arguments = parser.parse_args()
-    configure("lambda-host", "lambda-host-1", "info")
-    try:
-        asyncio.run(_run(arguments))
-    except asyncio.CancelledError:
-        return
-
-
-if __name__ == "__main__":
-    main()
