@@ -12,15 +12,43 @@ import pytest
 from kaftalk_testing.ports import free_port
 
 _KEY = "5f0a6be1c2d94c3f8e7a1b2c3d4e5f60"
+_SMALLEST = """
+import asyncio
+from starlette.applications import Starlette
+from kaftalk_runtime.health import Health, internal_app
+from kaftalk_runtime.serving import Listener, serve
+from kaftalk_runtime.settings import ServiceSettings, load
+
+async def holds():
+    return True
+
+class Service:
+    def __init__(self, settings):
+        self.health = Health({"loop": holds})
+        self.public = Listener(Starlette(), settings.listen)
+        self.internal = Listener(internal_app(self.health), settings.internal_listen)
+
+    async def start(self):
+        self.watching = asyncio.create_task(self.health.watch())
+
+    async def drain(self):
+        self.health.drain()
+
+    async def stop(self):
+        self.watching.cancel()
+
+settings = load(ServiceSettings)
+raise SystemExit(serve(lambda: Service(settings), metrics_address=settings.metrics_address))
+"""
 
 
 @asynccontextmanager
-async def media_service(
+async def smallest_service(
     public: int, internal: int, metrics: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the smallest service there is."""
     environment = {
-        "KAFTALK_INSTANCE": "media-1",
+        "KAFTALK_INSTANCE": "smallest-1",
         "KAFTALK_LISTEN": f"127.0.0.1:{public}",
         "KAFTALK_INTERNAL_LISTEN": f"127.0.0.1:{internal}",
         "KAFTALK_METRICS_LISTEN": f"127.0.0.1:{metrics}" if metrics else "",
@@ -29,7 +57,7 @@ async def media_service(
         "KAFTALK_INTERNAL_KEYS": _KEY,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "kaftalk_media", env=environment, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-c", _SMALLEST, env=environment, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -54,12 +82,11 @@ async def ready(port: int) -> None:
 
 async def test_it_serves_its_listeners_and_ends_with_status_0_on_sigterm() -> None:
     public, internal, metrics = free_port(), free_port(), free_port()
-    async with media_service(public, internal, metrics) as process:
+    async with smallest_service(public, internal, metrics) as process:
         await ready(internal)
         async with httpx.AsyncClient() as client:
-            answer = await client.get(f"http://127.0.0.1:{public}/api/v1/media")
-            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-            assert answer.headers["content-type"] == "application/problem+json"
+            answer = await client.get(f"http://127.0.0.1:{public}/api/v1")
+            assert answer.status_code == 404
             assert "server" not in answer.headers
             for path in ("/metrics", "/healthz", "/readyz"):
                 assert (await client.get(f"http://127.0.0.1:{public}{path}")).status_code == 404
@@ -75,7 +102,7 @@ async def test_it_serves_its_listeners_and_ends_with_status_0_on_sigterm() -> No
 
 async def test_a_header_that_is_too_large_is_refused() -> None:
     public, internal = free_port(), free_port()
-    async with media_service(public, internal):
+    async with smallest_service(public, internal):
         await ready(internal)
         async with httpx.AsyncClient() as client:
             try:
@@ -91,7 +118,7 @@ async def test_a_header_that_is_too_large_is_refused() -> None:
 async def test_a_taken_port_ends_the_process_in_one_line(taken: str) -> None:
     ports = {"public": free_port(), "internal": free_port(), "metrics": free_port()}
     listening = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", ports[taken])
-    async with listening, media_service(**ports) as process:
+    async with listening, smallest_service(**ports) as process:
         _, printed = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 1
         assert printed.decode() == f"cannot listen on 127.0.0.1:{ports[taken]}: Address already in use\n"

@@ -40,7 +40,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _lost() -> float:
-    return float(metrics.pierced_unnoted._value.get())
+    return metrics.pierced_unnoted.value
 
 
 async def _idle(notes: PiercedNotes) -> None:

@@ -14,10 +14,10 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kaftalk_runtime import metrics
 from kaftalk_runtime.guarded_http import GuardedHttp
 from kaftalk_runtime.health import HEALTH_PATHS
 from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.metrics_listener import metrics_app, watch_event_loop
 from kaftalk_runtime.settings import Address
 from kaftalk_runtime.tls import Certificates
 
@@ -80,6 +80,7 @@ async def _serve(build: Callable[[], Service], metrics_address: Address | None, 
         servers.append(_Server(Listener(_asked_by_machines(service.internal.app), metrics_address)))
     for server in servers:
         server.open()
+    watching = asyncio.create_task(watch_event_loop())
     starting = asyncio.create_task(service.start())
     ending = asyncio.create_task(asked.wait())
     await asyncio.wait([starting, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -96,13 +97,14 @@ async def _serve(build: Callable[[], Service], metrics_address: Address | None, 
     for server in servers:
         await server.close()
     await _within(drain_timeout_s, "stop", service.stop)
+    watching.cancel()
     _log.info("ended")
     return 0
 
 
 def _asked_by_machines(internal: ASGIApp) -> ASGIApp:
     """Build the app of the metrics listener: figures, and the internal listener's answers about health."""
-    figures = metrics.metrics_app()
+    figures = metrics_app()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (internal if scope["path"] in HEALTH_PATHS else figures)(scope, receive, send)

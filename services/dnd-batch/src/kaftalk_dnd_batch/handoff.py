@@ -88,7 +88,7 @@ class Handoff:
                     backoff_s = min(2 * backoff_s, RETRY_LAST_S)
                 return False
         finally:
-            _waiting.dec()
+            _waiting.inc(-1)
 
     async def _attempt(self, url: str, path: str, body: bytes) -> str:
         try:
