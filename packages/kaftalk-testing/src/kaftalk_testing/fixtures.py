@@ -12,6 +12,7 @@ from kaftalk_runtime.kafka import Kafka
 from kaftalk_testing.gateway_twin import GatewayTwin
 from kaftalk_testing.quiet_stack import QuietStack, run_quiet
 from kaftalk_testing.redis_server import flush
+from kaftalk_testing.s3_bucket import SERVERS, S3Server, running_server
 from kaftalk_testing.stack import Stack, run_stack
 
 
@@ -108,3 +109,12 @@ async def gateway(quiet: QuietStack) -> AsyncIterator[GatewayTwin]:
     """Run a gateway's twin beside it."""
     async with quiet.gateway() as twin:
         yield twin
+
+
+@pytest_asyncio.fixture(scope="session", params=SERVERS)
+async def s3_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[S3Server]:
+    """Run one S3 server after the other: what must hold on all of them is tested on each."""
+    async with running_server(request.param, tmp_path_factory.mktemp("s3")) as server:
+        yield server

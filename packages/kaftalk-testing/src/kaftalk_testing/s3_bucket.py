@@ -1,12 +1,43 @@
-"""A bucket for tests: what a browser and the media service would write, and a look at everything in it."""
+"""S3 servers for tests, and a bucket: what a browser would write, and a look at everything in it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
 from botocore.session import get_session
 
-from kaftalk_testing.versitygw import REGION, S3Credentials
+from kaftalk_testing.ports import free_port
+from kaftalk_testing.process import start
+from kaftalk_testing.seaweedfs import seaweedfs
+from kaftalk_testing.versitygw import REGION, S3Credentials, versitygw
+
+SERVERS = ("versitygw", "seaweedfs")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A server that runs, and the owner of its buckets."""
+
+    name: str
+    url: str
+    credentials: S3Credentials
+
+
+@asynccontextmanager
+async def running_server(name: str, folder: Path) -> AsyncIterator[S3Server]:
+    """Run one of SERVERS, without events, while the block runs. Raises MissingTools, StartError, ToolFailed."""
+    credentials, port = S3Credentials("kaftalk", "a-secret-of-the-tests"), free_port()
+    if name == "versitygw":
+        program = await asyncio.to_thread(versitygw, folder, port, credentials)
+    else:
+        program = seaweedfs(folder, port, credentials, iter(free_port, 0))
+    child = await start(program, folder / f"{name}.log", tied=True)
+    yield S3Server(name, f"http://127.0.0.1:{port}", credentials)
+    child.kill()
 
 
 class Bucket:

@@ -43,12 +43,12 @@ def versitygw(
     port: int,
     credentials: S3Credentials,
     *,
-    kafka_bootstrap: str,
-    topic: str,
+    kafka_bootstrap: str = "",
+    topic: str = "",
     bind: str = "127.0.0.1",
     after: Callable[[], Awaitable[None]] | None = None,
 ) -> Program:
-    """Describe a server whose objects lie in `folder`; its events go to the topic, which must exist.
+    """Describe a server whose objects lie in `folder`; its events, if any, go to a topic, which must exist.
 
     Raises MissingTools, ToolFailed.
     """
@@ -60,10 +60,9 @@ def versitygw(
         "--port": f"{bind}:{port}",
         "--region": REGION,
         "--health": "/healthz",
-        "--event-kafka-url": kafka_bootstrap,
-        "--event-kafka-topic": topic,
-        "--event-filter": str(events),
     }
+    if topic:
+        options |= {"--event-kafka-url": kafka_bootstrap, "--event-kafka-topic": topic, "--event-filter": str(events)}
     words = [word for option in options.items() for word in option]
     return Program(
         name="s3",
