@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
@@ -45,6 +46,7 @@ class Person:
     username: str
     context: BrowserContext
     page: Page
+    password: str = _PASSWORD
 
     async def create_room(self, name: str, kind: str = "public") -> str:
         """Create a room on the page and return its id."""
@@ -122,6 +124,23 @@ async def sign_up(browser: Browser, url: str, name: str, locale: str = "ko-KR", 
     await page.locator("form button[type=submit]").click()
     await expect(page.get_by_test_id("rooms")).to_be_attached()
     return Person(name, username, context, page)
+
+
+async def sign_in(browser: Browser, person: Person) -> Person:
+    """Sign the person in on a second device."""
+    context = await browser.new_context(base_url=origin(person.page.url), locale="ko-KR")
+    page = await context.new_page()
+    await page.goto("/")
+    await page.locator("input[name=username]").fill(person.username)
+    await page.locator("input[name=password]").fill(person.password)
+    await page.locator("form button[type=submit]").click()
+    await expect(page.get_by_test_id("rooms")).to_be_attached()
+    return Person(person.name, person.username, context, page)
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of an address."""
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
 async def bring_together(newcomer: Newcomer) -> tuple[Person, Person]:

@@ -12,13 +12,14 @@ import "../../styles/quiet-page.css";
 /** One's account on one page: name, password, where one is signed in, and the end of it. */
 export default function AccountPage() {
   const t = useT();
+  const [changes, setChanges] = useState(0);
   return (
     <main className="room quiet-page" data-testid="account-page">
       <PageHead title={<h1>{t("account.title")}</h1>} />
       <div className="quiet-scroll">
         <Profile />
-        <Password />
-        <Sessions />
+        <Password onChanged={() => setChanges(changes + 1)} />
+        <Sessions key={changes} />
         <Deletion />
       </div>
     </main>
@@ -52,11 +53,11 @@ function Profile() {
   );
 }
 
-function Password() {
+function Password({ onChanged }: { onChanged: () => void }) {
   const t = useT();
   const { account } = useApp();
   const form = useForm((data) =>
-    account.api.changePassword(String(data.get("old")), String(data.get("new"))).catch((error) => {
+    account.api.changePassword(String(data.get("old")), String(data.get("new"))).then(onChanged, (error) => {
       const isWrong = error instanceof ApiError && error.code === "forbidden";
       throw isWrong ? new WrongField("old", t("account.oldWrong")) : error;
     }),
