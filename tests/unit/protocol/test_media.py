@@ -55,12 +55,13 @@ uploads = st.builds(
     st.sampled_from(get_args(State)), st.sampled_from([None, "empty", "too_long"]), st.sampled_from([None, "a"]),
 )  # fmt: skip
 sendings = st.builds(
-    lambda seq, removed: Sending(id=ID, room=ROOM, seq=seq, removed=removed), st.integers(0, 5), st.booleans()
-)
-views = st.builds(
-    lambda upload, sent, told: view_of(upload, sent=sent, told=told),
-    uploads, st.none() | st.integers(0, 5), st.booleans(),
+    lambda seq, message, removed, told: Sending(
+        id=ID, room=ROOM, seq=seq, message=message, removed=removed, told=told
+    ),
+    st.integers(0, 5), st.sampled_from([None, "a:1", "b:1"]), st.booleans(),
+    st.sampled_from([None, "rejected", "ready"]),
 )  # fmt: skip
+views = st.builds(view_of, uploads, st.none() | sendings)
 
 
 @pytest.mark.parametrize(("values", "join"), [(uploads, merge), (sendings, merge_sendings), (views, merge_views)])
@@ -99,9 +100,9 @@ def test_a_picture_that_is_ready_is_described_as_it_is_served() -> None:
 def test_the_event_laid_over_the_message_gives_the_object_as_of_now() -> None:
     for result in (READY, REJECTED):
         upload = with_result(UPLOAD, result)
-        event = json.loads(records.encode(media_event(upload)))
-        assert (event["k"], event["media"]) == ("media", ID)
-        status = {name: value for name, value in event.items() if name not in ("v", "k", "media")}
+        event = json.loads(records.encode(media_event(upload, Sending(id=ID, room=ROOM, seq=4))))
+        assert (event["k"], event["media"], event["target"]) == ("media", ID, 4)
+        status = {name: value for name, value in event.items() if name not in ("v", "k", "media", "target")}
         assert sent_object(upload) | status == media_object(upload)
 
 
@@ -118,7 +119,8 @@ def test_what_is_written_reads_as_it_was() -> None:
     upload, sending = with_result(UPLOAD, READY), Sending(id=ID, room=ROOM, seq=4)
     assert parse(upload_key(ID), encode(upload)) == upload
     assert parse(sending_key(ID), encode(sending)) == sending
-    view = view_of(upload, sent=4, told=True)
+    view = view_of(upload, sending.model_copy(update={"message": "a:1"}))
+    assert (view.sent, view.message) == (4, "a:1")
     assert parse_view(encode(view)) == view
     assert view.upload == upload
     assert media_of(sending_key(ID)) == media_of(upload_key(ID)) == ID

@@ -1,8 +1,9 @@
 """Files, images and voice: what lies in `kaftalk.media`, what S3 holds of it, and the object in messages.
 
-Under `<id>` lies an `Upload`, written by the media service; under `<id>/room` a `Sending`, written by delivery. Their
-partition is the shard of the room. Several write at once, so records are merged, in any order; compaction keeps the
-last one, so the partition's owner appends the merged one again where the last says less.
+Under `<id>` lies an `Upload`, written by the media service; under `<id>/room` a `Sending`, written by whoever moves a
+room's view, before it moves. Their partition is the shard of the room. Several write at once, so records are merged,
+in any order; compaction keeps the last one, so the partition's owner appends the merged one again where the last says
+less.
 """
 
 import re
@@ -32,6 +33,7 @@ _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _INCOMING_KEY = re.compile(rf"incoming/(image|voice|file)/({_UUID})/({_UUID})")
 _ROOM_KEY = "/room"
 # `rejected` is below `ready`: of two results, which there should never be, all take the same one.
+_TOLD: tuple[Status | None, ...] = (None, "pending", "rejected", "ready")
 _RANKS: dict[State, int] = {"incoming": 0, "stored": 1, "rejected": 2, "ready": 3, "removed": 4}
 
 
@@ -122,23 +124,25 @@ class Upload(_Stored):
 
 
 class Sending(_Stored):
-    """Message `seq` of the room shows the media, or did until it was `removed`."""
+    """Message `seq` of the room, `<stream>:<n>`, shows the media, or did until it was `removed`.
+
+    `told` is the status that the room's log has of it; the partition's owner adds it.
+    """
 
     v: int = VERSION
     id: MediaId
     room: RoomId
     seq: int
+    message: str | None = None
     removed: bool = False
+    told: Status | None = None
 
 
 class MediaView(Upload):
-    """The merged upload as Redis has it: `sent` is the seq of its message, `told` that the room's log has its status.
-
-    `told` saves work only: a repeated status changes nothing.
-    """
+    """The merged upload as Redis has it: `sent` is the seq of its message, `message` that message's `<stream>:<n>`."""
 
     sent: int | None = None
-    told: bool = False
+    message: str | None = None
 
     @property
     def upload(self) -> Upload:
@@ -160,21 +164,24 @@ def merge(old: Upload, new: Upload) -> Upload:
 
 
 def merge_sendings(old: Sending, new: Sending) -> Sending:
-    """Join two records: the first message counts, and whichever was removed takes the media with it."""
-    return old.model_copy(update={"seq": min(old.seq, new.seq), "removed": old.removed or new.removed})
+    """Join two records: the first message counts, and whichever was removed takes the media with it.
+
+    Commutative, associative, idempotent.
+    """
+    first = min(old, new, key=_place)
+    told = max(old.told, new.told, key=_TOLD.index)
+    return first.model_copy(update={"removed": old.removed or new.removed, "told": told})
 
 
 def merge_views(old: MediaView, new: MediaView) -> MediaView:
-    """Join two views of one media object: the upload as `merge` does, sent by the first message, told if either is."""
-    upload = merge(old.upload, new.upload)
-    sent = min((seq for seq in (old.sent, new.sent) if seq is not None), default=None)
-    return view_of(upload, sent=sent, told=old.told or new.told)
+    """Join two views of one media object: the upload as `merge` does, sent by the first message."""
+    sent, message = min((old.sent, old.message), (new.sent, new.message), key=_sent_first)
+    return _view(merge(old.upload, new.upload), sent, message)
 
 
-def view_of(upload: Upload, *, sent: int | None = None, told: bool = False) -> MediaView:
+def view_of(upload: Upload, sending: Sending | None = None) -> MediaView:
     """Give the view of an upload."""
-    fields = {name: getattr(upload, name) for name in Upload.model_fields}
-    return MediaView.model_construct(**fields, sent=sent, told=told)
+    return _view(upload, None, None) if sending is None else _view(upload, sending.seq, sending.message)
 
 
 def with_result(upload: Upload, result: Result) -> Upload:
@@ -203,9 +210,9 @@ def media_object(upload: Upload) -> dict[str, Any]:
     return sent_object(upload) | _outcome(upload)
 
 
-def media_event(upload: Upload) -> Media:
+def media_event(upload: Upload, sending: Sending) -> Media:
     """Give the record that tells a room how the processing ended: equal for equal uploads."""
-    return Media.model_validate({"media": upload.id} | _outcome(upload))
+    return Media.model_validate({"media": upload.id, "target": sending.seq} | _outcome(upload))
 
 
 def upload_key(media: MediaId) -> str:
@@ -254,6 +261,21 @@ def parse_view(value: str | bytes) -> MediaView:
 
 def _rank(upload: Upload) -> tuple[int, bytes]:
     return _RANKS[upload.state], encode(upload)
+
+
+def _place(sending: Sending) -> tuple[int, bool, str]:
+    """Order sendings: of one message, one that names it is before one that does not."""
+    return sending.seq, sending.message is None, sending.message or ""
+
+
+def _sent_first(sent: tuple[int | None, str | None]) -> tuple[bool, int, bool, str]:
+    seq, message = sent
+    return seq is None, seq or 0, message is None, message or ""
+
+
+def _view(upload: Upload, sent: int | None, message: str | None) -> MediaView:
+    fields = {name: getattr(upload, name) for name in Upload.model_fields}
+    return MediaView.model_construct(**fields, sent=sent, message=message)
 
 
 def _outcome(upload: Upload) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from kaftalk_protocol.ids import RoomId, StreamId, UserId
+from kaftalk_protocol.ids import MediaId, RoomId, StreamId, UserId
 
 VERSION = 1
 
@@ -63,12 +63,13 @@ class Edit(_Record):
 
 
 class Delete(_Record):
-    """Take message `target` away."""
+    """Take message `target` away; `author` and `media`, the ids of its media objects, are filled in from the log."""
 
     k: Literal["delete"] = "delete"
     by: UserId
     target: int
     author: UserId
+    media: list[MediaId] | None = None
 
 
 class Reaction(_Record):
@@ -159,13 +160,14 @@ class Room(_Record):
 
 
 class Media(_Record):
-    """The processing of a media object ended or changed; always passes."""
+    """The processing of a media object of message `target` ended or changed; always passes."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     k: Literal["media"] = "media"
     media: str
     status: str
+    target: int | None = None
 
 
 class Unknown(_Record):

@@ -60,6 +60,7 @@ def system_topics(shards: int) -> list[TopicSpec]:
         TopicSpec(topics.SNAPSHOTS, partitions=shards, compacted=True, record_bytes_max=SNAPSHOT_BYTES_MAX),
         TopicSpec(topics.CURSORS, partitions=shards, compacted=True),
         TopicSpec(topics.QUIET_HOURS, partitions=shards, compacted=True, record_bytes_max=QUIET_BYTES_MAX),
+        TopicSpec(topics.MEDIA, partitions=shards, compacted=True),
         TopicSpec(topics.UPLOADS, partitions=UPLOAD_PARTITIONS, retention_ms=UPLOADS_KEPT_MS),
         TopicSpec(topics.UPLOADS_DEAD, retention_ms=UPLOADS_KEPT_MS),
     ]
