@@ -22,8 +22,10 @@ from kaftalk_runtime.settings import Address
 from kaftalk_runtime.tls import INTERNAL_NAME, Certificates, UnusableCertificates
 from kaftalk_testing.certificates import Authority
 from kaftalk_testing.ports import free_port
+from kaftalk_thumbnailer.callback import MediaService
 
-_KEYS = InternalKeys(["5f0a6be1c2d94c3f8e7a1b2c3d4e5f60"])
+_KEY = "5f0a6be1c2d94c3f8e7a1b2c3d4e5f60"
+_KEYS = InternalKeys([_KEY])
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +39,14 @@ def folder(authority: Authority, tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def listener(folder: Path) -> AsyncIterator[str]:
+async def listener(folder: Path, path: str = "/take") -> AsyncIterator[str]:
     """Serve signed posts by mutual TLS."""
 
     async def take(body: bytes) -> Response:
         return Response(body, 200)
 
     port = free_port()
-    app = Starlette(routes=[signed_route("/take", _KEYS, take), Route("/healthz", lambda _: Response(b"ok"))])
+    app = Starlette(routes=[signed_route(path, _KEYS, take), Route("/healthz", lambda _: Response(b"ok"))])
     server = _Server(Listener(app, Address("127.0.0.1", port), tls=Certificates(folder)))
     server.open()
     await _listened(port)
@@ -142,6 +144,17 @@ async def test_what_has_certificates_never_calls_without(folder: Path) -> None:
     assert b"X-Kaftalk-Auth" not in heard
 
 
+async def test_the_function_tells_results_by_a_name_that_the_certificate_holds(
+    authority: Authority, folder: Path, tmp_path: Path
+) -> None:
+    served = authority.issue(tmp_path / "served", [INTERNAL_NAME, "localhost"])
+    async with listener(served, "/media/1/result") as url:
+        address = url.replace("ws://127.0.0.1", "https://localhost")
+        assert await asyncio.to_thread(MediaService(address, _KEY, tls=folder).tell, "1", b"{}")
+        with pytest.raises(OSError, match="SSL|reset"):
+            await asyncio.to_thread(MediaService(address, _KEY).tell, "1", b"{}")
+
+
 def test_files_that_do_not_belong_together_are_refused(authority: Authority, folder: Path, tmp_path: Path) -> None:
     other = authority.issue(tmp_path / "other", [INTERNAL_NAME])
     (folder / "tls.key").write_bytes((other / "tls.key").read_bytes())
@@ -158,7 +171,7 @@ async def test_a_service_is_probed_without_a_certificate_and_called_with_one(fol
         "KAFTALK_METRICS_LISTEN": f"127.0.0.1:{metrics}",
         "KAFTALK_KAFKA_BOOTSTRAP": "127.0.0.1:9",
         "KAFTALK_REDIS_URL": "redis://127.0.0.1:9",
-        "KAFTALK_INTERNAL_KEYS": "5f0a6be1c2d94c3f8e7a1b2c3d4e5f60",
+        "KAFTALK_INTERNAL_KEYS": _KEY,
         "KAFTALK_INTERNAL_TLS": str(folder),
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "kaftalk_gateway", env=environment)

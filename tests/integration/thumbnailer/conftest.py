@@ -141,7 +141,7 @@ def run_host(kafka_bootstrap: str, tmp_path: Path) -> Host:
         function: LambdaFunction, topic: str = EVENTS, *, retry_delays_s: Sequence[float] = (0.1, 0.1)
     ) -> AsyncIterator[LambdaHost]:
         notification = Notification(topic, f"{topic}.dead", "incoming/", retry_delays_s=retry_delays_s)
-        host = LambdaHost(kafka_bootstrap, notification, function, tmp_path, environments=1)
+        host = LambdaHost(Kafka(kafka_bootstrap), notification, function, tmp_path, environments=1)
         task = asyncio.create_task(host.run())
         try:
             yield host

@@ -38,7 +38,7 @@ class Kafka:
         Raises:
             KafkaUnreachable: no broker answered.
         """
-        client: Any = AIOKafkaClient(**self._settings(), metadata_max_age_ms=60_000)  # type: ignore[no-untyped-call]
+        client: Any = AIOKafkaClient(**self.settings(), metadata_max_age_ms=60_000)  # type: ignore[no-untyped-call]
         client._topics = _BrokersOnly()
         try:
             await client.bootstrap()
@@ -54,7 +54,7 @@ class Kafka:
             KafkaUnreachable: no broker answered.
         """
         consumer: Any = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
-            **self._settings(),
+            **self.settings(),
             group_id=group_id,
             enable_auto_commit=False,
             # No offset is ever committed, and "none" would raise for every partition that is handed out.
@@ -71,7 +71,8 @@ class Kafka:
             raise KafkaUnreachable(self.bootstrap) from error
         return consumer  # type: ignore[no-any-return]
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """Give what every client of aiokafka is constructed with."""
         settings: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "client_id": self.client_id,

@@ -4,6 +4,7 @@ from kaftalk_lambda_host.environment import LambdaFunction
 from kaftalk_lambda_host.host import LambdaHost, Notification
 from kaftalk_lambda_host.settings import Settings
 from kaftalk_runtime.health import Health, internal_app
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.serving import Listener
 from kaftalk_runtime.tasks import Tasks
 
@@ -14,7 +15,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         topic = settings.s3_events_topic
         self._host = LambdaHost(
-            settings.kafka_bootstrap,
+            Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls),
             Notification(topic, f"{topic}.dead", settings.lambda_prefix),
             LambdaFunction(settings.lambda_handler, environment=settings.function_environment()),
             settings.lambda_folder,
@@ -23,7 +24,7 @@ class App:
         self._health = Health({"kafka": self._consumes})
         self._tasks = Tasks()
         self.public: Listener | None = None
-        self.internal = Listener(internal_app(self._health), settings.internal_listen)
+        self.internal = Listener(internal_app(self._health), settings.internal_listen, tls=settings.internal_tls)
 
     async def start(self) -> None:
         """Begin to take events."""

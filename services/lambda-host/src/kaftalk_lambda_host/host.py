@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 
 from kaftalk_lambda_host.environment import Environment, FunctionFailed, LambdaFunction
 from kaftalk_runtime import metrics
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.logs import get_logger
 
 _POLL_MS = 500
@@ -64,9 +65,9 @@ class LambdaHost:
     """Works off a topic of S3 events with a fixed number of execution environments."""
 
     def __init__(
-        self, bootstrap: str, notification: Notification, function: LambdaFunction, folder: Path, *, environments: int
+        self, kafka: Kafka, notification: Notification, function: LambdaFunction, folder: Path, *, environments: int
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._notification = notification
         self._group_id = f"lambda-{function.name}"
         self.environments = [Environment(function, folder / f"environment-{n + 1}") for n in range(environments)]
@@ -98,14 +99,13 @@ class LambdaHost:
                 await self._stop_working()
 
     def _new_producer(self) -> Any:
-        return AIOKafkaProducer(  # type: ignore[no-untyped-call]
-            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True
-        )
+        settings = self._kafka.settings()
+        return AIOKafkaProducer(**settings, acks="all", enable_idempotence=True)  # type: ignore[no-untyped-call]
 
     def _new_consumer(self) -> Any:
         return AIOKafkaConsumer(  # type: ignore[no-untyped-call]
             self._notification.topic,
-            bootstrap_servers=self._bootstrap,
+            **self._kafka.settings(),
             group_id=self._group_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

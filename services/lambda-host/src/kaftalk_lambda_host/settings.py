@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kaftalk_protocol import topics
-from kaftalk_runtime.settings import Address, ListenAddress, ListenAddressOrOff, Secrets
+from kaftalk_runtime.settings import Address, CertificateFolder, ListenAddress, ListenAddressOrOff, Secrets
 
 
 class Settings(BaseSettings):
@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     internal_listen: ListenAddress
     metrics_listen: ListenAddressOrOff = Address("", 9090)
     kafka_bootstrap: Annotated[str, Field(min_length=1)]
+    kafka_tls: CertificateFolder = None
+    internal_tls: CertificateFolder = None
+    """For the internal listener, and for what the function tells the media service."""
+
     internal_keys: Secrets
     s3_access_key: Annotated[str, Field(repr=False)] = ""
     s3_secret_key: Annotated[str, Field(repr=False)] = ""

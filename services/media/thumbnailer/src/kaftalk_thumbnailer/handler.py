@@ -43,5 +43,5 @@ def _wired() -> tuple[Settings, Intake]:
     settings = Settings.load(os.environ)
     store = connect(settings.bucket, settings.endpoint, settings.region)
     renderer_of("image")
-    media = MediaService(settings.media_url, settings.internal_key)
+    media = MediaService(settings.media_url, settings.internal_key, tls=settings.internal_tls)
     return settings, Intake(store, media, bytes_max=settings.bytes_max, limits=Limits())

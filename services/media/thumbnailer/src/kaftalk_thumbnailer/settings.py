@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 _KEY_CHARS_MIN = 32
 _BYTES_MAX = 25 * 1024 * 1024
@@ -21,6 +22,7 @@ class Settings:
     endpoint: str | None
     region: str | None
     bytes_max: int
+    internal_tls: Path | None = None
 
     @classmethod
     def load(cls, environment: Mapping[str, str]) -> "Settings":
@@ -39,6 +41,7 @@ class Settings:
             endpoint=environment.get("KAFTALK_S3_ENDPOINT") or None,
             region=environment.get("KAFTALK_S3_REGION") or None,
             bytes_max=int(bytes_max),
+            internal_tls=Path(tls) if (tls := environment.get("KAFTALK_INTERNAL_TLS")) else None,
         )
 
 
