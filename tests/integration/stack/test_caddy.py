@@ -64,6 +64,8 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         for name, upstream in site.upstreams.items():
             port = plan.instances[name].public
             site.servers[name] = await asyncio.start_server(upstream.serve, "127.0.0.1", port)
+        site.upstreams["s3"] = s3 = Upstream("s3")
+        site.servers["s3"] = await asyncio.start_server(s3.serve, "127.0.0.1", plan.s3_port)
         program = plans.proxy(plan, web=tmp_path / "dist")
         proxy = await start(program, tmp_path / "caddy.log", tied=True)
         yield site
@@ -152,10 +154,40 @@ async def test_the_page_may_load_media_from_the_s3_origin_and_scripts_from_nowhe
     allowed = {name: sources for name, *sources in (part.split() for part in policy.split(";"))}
 
     origin = site.plan.s3_public_url
-    assert origin == f"http://127.0.0.1:{site.plan.s3_port}"
+    assert origin == f"http://127.0.0.1:{site.plan.files_port}"
     assert {name for name, sources in allowed.items() if origin in sources} == {"connect-src", "img-src", "media-src"}
     assert allowed["default-src"] == ["'self'"]
     assert not any("*" in source or "unsafe" in source for sources in allowed.values() for source in sources)
+
+
+async def test_browsers_reach_the_objects_of_the_bucket_with_the_host_that_was_signed(site: Site) -> None:
+    files = site.plan.s3_public_url
+    for method, path in [("GET", "media/r/m/thumb.webp?X-Amz-Signature=1"), ("PUT", "incoming/image/r/m")]:
+        answer = await site.client.request(method, f"{files}/{plans.BUCKET}/{path}")
+
+        assert (answer.status_code, answer.text) == (200, "s3")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"].startswith("sandbox")
+        assert site.upstreams["s3"].requests[-1] == f"{method} /{plans.BUCKET}/{path} HTTP/1.1"
+    assert f"host: {files.removeprefix('http://')}" in site.upstreams["s3"].headers
+
+
+async def test_nothing_else_of_the_s3_server_is_reached(site: Site) -> None:
+    for method, path in [
+        ("GET", ""),
+        ("GET", plans.BUCKET),
+        ("GET", f"{plans.BUCKET}/?list-type=2"),
+        ("GET", f"{plans.BUCKET}/media/"),
+        ("GET", "other-bucket/media/r/m"),
+        ("GET", f"{plans.BUCKET}/media/../../other-bucket/media/x"),
+        ("GET", f"{plans.BUCKET}/media/%2e%2e/%2e%2e/other-bucket/media/x"),
+        ("DELETE", f"{plans.BUCKET}/media/r/m/original.jpg"),
+        ("POST", f"{plans.BUCKET}/incoming/image/r/m?uploads"),
+    ]:
+        answer = await site.client.request(method, f"{site.plan.s3_public_url}/{path}")
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert not site.upstreams["s3"].requests
 
 
 async def test_hashed_assets_are_kept_by_browsers_and_missing_ones_are_not_the_page(site: Site) -> None:

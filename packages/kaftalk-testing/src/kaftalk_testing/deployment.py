@@ -13,7 +13,7 @@ from kaftalk_testing.records import Address
 
 # The ports of everything behind the proxy follow its own, so that two deployments can run side by side.
 _INNER_PORTS_AFTER = 100
-_S3_PORT_AFTER = 99
+_FILES_PORT_AFTER = 99
 _PORT_MAX = 65_399
 # What the plan decides; any other KAFTALK_ variable of the caller goes to the services.
 _PLANNED = {
@@ -43,7 +43,7 @@ def plan_deployment(state: Path, address: Address, environment: Mapping[str, str
     ports = itertools.count(address.port + _INNER_PORTS_AFTER)
     kafka_port, controller_port, redis_port = itertools.islice(ports, 3)
     instances = plans.listeners(plans.instance_names({"gateway": 2}), ports)
-    thumbnailer_port = next(ports)
+    s3_port, thumbnailer_port = itertools.islice(ports, 2)
     origins = {address.url, f"http://127.0.0.1:{address.port}", f"http://localhost:{address.port}"}
     return Plan(
         folder=state,
@@ -51,7 +51,8 @@ def plan_deployment(state: Path, address: Address, environment: Mapping[str, str
         controller_port=controller_port,
         redis_port=redis_port,
         proxy_port=address.port,
-        s3_port=address.port + _S3_PORT_AFTER,
+        files_port=address.port + _FILES_PORT_AFTER,
+        s3_port=s3_port,
         thumbnailer_port=thumbnailer_port,
         instances=instances,
         bind=address.bind,
@@ -68,7 +69,7 @@ def check_ports(plan: Plan, running: set[str]) -> None:
     taken = [
         f"port {port} ({what}) is taken by {listener_on(port)}"
         for program, what, port in plan.ports()
-        if program not in running and not is_free(port, plan.bind if program in {"caddy", plans.S3} else "127.0.0.1")
+        if program not in running and not is_free(port, plan.bind if program == "caddy" else "127.0.0.1")
     ]
     if taken:
         raise CannotStart("\n".join([*taken, "Stop it, or choose other ports: KAFTALK_PORT=9000 make up"]))

@@ -1,6 +1,5 @@
 """What a whole Kaftalk consists of on one machine: which programs, on which ports, with which settings."""
 
-import itertools
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +44,7 @@ class Plan:
     controller_port: int
     redis_port: int
     proxy_port: int
+    files_port: int
     s3_port: int
     thumbnailer_port: int
     instances: Mapping[str, Listener]
@@ -75,12 +75,12 @@ class Plan:
     @property
     def s3_url(self) -> str:
         """Return where the services reach the S3 server."""
-        return f"http://{reached_at(self.bind)}:{self.s3_port}"
+        return f"http://127.0.0.1:{self.s3_port}"
 
     @property
     def s3_public_url(self) -> str:
-        """Return where browsers reach it: the origin's host, on a port of its own."""
-        own = f"http://{urlsplit(self.url).hostname}:{self.s3_port}"
+        """Return where browsers reach it: at the page's host, on another port of the proxy."""
+        own = f"http://{urlsplit(self.url).hostname}:{self.files_port}"
         return self.settings.get("KAFTALK_S3_PUBLIC_ENDPOINT") or own
 
     @property
@@ -92,12 +92,13 @@ class Plan:
         """Return every port that is listened on, after the program's name and the listener's."""
         ports = [
             ("caddy", "web (KAFTALK_PORT)", self.proxy_port),
+            ("caddy", "uploads and media", self.files_port),
             ("kafka", "kafka", self.kafka_port),
             ("kafka", "kafka controller", self.controller_port),
             ("redis", "redis", self.redis_port),
         ]
         if self.media:
-            ports += [(S3, "S3, for browsers", self.s3_port), (THUMBNAILER, THUMBNAILER, self.thumbnailer_port)]
+            ports += [(S3, S3, self.s3_port), (THUMBNAILER, THUMBNAILER, self.thumbnailer_port)]
         for name, listener in self.instances.items():
             ports += [(name, name, listener.public), (name, f"{name} internal", listener.internal)]
             ports += [(name, f"{name} metrics", listener.metrics)]
@@ -134,7 +135,7 @@ def service_of(instance: str) -> str:
 
 def listeners(names: list[str], ports: Iterator[int]) -> dict[str, Listener]:
     """Give each instance its ports."""
-    pairs = {name: tuple(itertools.islice(ports, 2)) for name in names}
+    pairs = {name: (next(ports), next(ports)) for name in names}
     return {name: Listener(*pair, next(ports)) for name, pair in pairs.items()}
 
 
@@ -165,7 +166,6 @@ def s3(plan: Plan) -> Program:
         plan.s3_credentials,
         kafka_bootstrap=plan.kafka_bootstrap,
         topic=topics.UPLOADS,
-        bind=plan.bind,
         after=_topic_exists(plan, topics.UPLOADS),
     )
 
@@ -233,6 +233,9 @@ def proxy(plan: Plan, web: Path | None = None) -> Program:
         "KAFTALK_DOCS": str(repository() / "docs"),
         "XDG_DATA_HOME": state,
         "XDG_CONFIG_HOME": state,
+        "KAFTALK_S3": f"127.0.0.1:{plan.s3_port}",
+        "KAFTALK_S3_BUCKET": BUCKET,
+        "KAFTALK_S3_PORT": str(plan.files_port),
         "KAFTALK_S3_ORIGIN": plan.s3_public_url,
     }
     config = str(repository() / "deploy/local/Caddyfile")
@@ -240,13 +243,8 @@ def proxy(plan: Plan, web: Path | None = None) -> Program:
         name="caddy",
         command=(venv_program("caddy"), "run", "--adapter", "caddyfile", "--config", config),
         env=upstreams | own,
-        ready=http_answers(plan.proxy_port, reached_at(plan.bind)),
+        ready=http_answers(plan.proxy_port, "127.0.0.1" if plan.bind == "0.0.0.0" else plan.bind),
     )
-
-
-def reached_at(bind: str) -> str:
-    """Return the address of this machine at which a listener on `bind` answers."""
-    return "127.0.0.1" if bind == "0.0.0.0" else bind
 
 
 def _topic_exists(plan: Plan, topic: str) -> Callable[[], Awaitable[None]]:

@@ -9,11 +9,11 @@ Probe = Callable[[], Awaitable[bool]]
 _ANSWER_TIMEOUT_S = 2.0
 
 
-def http_ok(port: int, path: str, host: str = "127.0.0.1") -> Probe:
+def http_ok(port: int, path: str) -> Probe:
     """Ask for `path` and take any 2xx status for a yes."""
 
     async def probe() -> bool:
-        return (await _status_code(host, port, path)).startswith(b"2")
+        return (await _status_code("127.0.0.1", port, path)).startswith(b"2")
 
     return probe
 

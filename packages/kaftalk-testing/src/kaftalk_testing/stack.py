@@ -192,6 +192,7 @@ def small_plan(
         controller_port=controller_port,
         redis_port=redis_port,
         proxy_port=proxy_port,
+        files_port=next(ports),
         s3_port=next(ports),
         thumbnailer_port=next(ports),
         instances=instances,

@@ -45,7 +45,6 @@ def versitygw(
     *,
     kafka_bootstrap: str = "",
     topic: str = "",
-    bind: str = "127.0.0.1",
     after: Callable[[], Awaitable[None]] | None = None,
 ) -> Program:
     """Describe a server whose objects lie in `folder`; its events, if any, go to a topic, which must exist.
@@ -57,7 +56,7 @@ def versitygw(
         directory.mkdir(parents=True, exist_ok=True)
     events.write_text('{"s3:ObjectCreated:*": true}')
     options = {
-        "--port": f"{bind}:{port}",
+        "--port": f"127.0.0.1:{port}",
         "--region": REGION,
         "--health": "/healthz",
     }
@@ -68,7 +67,7 @@ def versitygw(
         name="s3",
         command=(str(versitygw_binary()), "--quiet", *words, "posix", "--sidecar", str(metadata), str(objects)),
         env={"ROOT_ACCESS_KEY_ID": credentials.access_key, "ROOT_SECRET_ACCESS_KEY": credentials.secret_key},
-        ready=http_ok(port, "/healthz", "127.0.0.1" if bind == "0.0.0.0" else bind),
+        ready=http_ok(port, "/healthz"),
         after=after,
     )
 
