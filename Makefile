@@ -1,10 +1,13 @@
 # Needs make and Python 3.11 or later; everything else is fetched, or named if it cannot be.
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench
+.PHONY: help up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench images images-offline
 
 PYTHON := .venv/bin/python
 comma := ,
 CODE := packages services tests bench
+DOCKER ?= docker
+IMAGES := rooms gateway delivery media dnd-batch lambda-host web
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' services/gateway/pyproject.toml)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,3 +60,13 @@ e2e: test-environment ## Run the tests in a real browser
 
 bench: test-environment ## Measure, and print the tables of docs/benchmarks.md
 	@$(PYTHON) -m bench.run $(subst $(comma), ,$(ONLY))
+
+images: $(IMAGES:%=image-%) ## Build the container images kaftalk/<service>:<version> (DOCKER, BUILD_OPTIONS)
+
+image-%:
+	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --tag kaftalk/$*:$(VERSION) --build-arg VERSION=$(VERSION) \
+	  --build-arg COMMIT=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+	  --build-arg SERVICE=$* --file deploy/docker/$(if $(filter web,$*),web,service).Dockerfile .
+
+images-offline: test-environment ## Make stand-ins for the base images first, where no registry is reachable
+	@DOCKER="$(DOCKER)" tools/stand-in-images

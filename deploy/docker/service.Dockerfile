@@ -1,18 +1,38 @@
-# One service: docker build -f deploy/docker/service.Dockerfile --build-arg SERVICE=gateway .
-FROM python:3.13-slim AS build
+# One service, or the Lambda host: docker build -f deploy/docker/service.Dockerfile --build-arg SERVICE=gateway .
+# What is installed is what uv.lock names, by hash. PYTHON and UV may be given with a digest.
+ARG PYTHON=python:3.11-slim-bookworm
+ARG UV=ghcr.io/astral-sh/uv:0.13.9
+
+FROM ${UV} AS uv
+
+FROM ${PYTHON} AS build
 ARG SERVICE
-RUN pip install --no-cache-dir 'uv>=0.9'
+COPY --from=uv /uv /usr/local/bin/uv
+ENV UV_PROJECT_ENVIRONMENT=/app UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy \
+    UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=unchecked-hash
 WORKDIR /src
 COPY pyproject.toml uv.lock ./
 COPY packages packages
 COPY services services
-RUN UV_PROJECT_ENVIRONMENT=/app uv sync --locked --no-dev --no-editable --package kaftalk-$SERVICE
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --locked --no-dev --no-editable --package "kaftalk-$SERVICE" \
+    && uv export --quiet --locked --no-dev --package "kaftalk-$SERVICE" --format cyclonedx1.5 -o /app/sbom.cdx.json \
+    && ln -s "kaftalk-$SERVICE" /app/bin/kaftalk-service
 
-FROM python:3.13-slim
+FROM ${PYTHON}
 ARG SERVICE
-RUN useradd --uid 10001 --no-create-home kaftalk
+ARG VERSION
+ARG COMMIT
+LABEL org.opencontainers.image.title="kaftalk $SERVICE" \
+      org.opencontainers.image.description="Group chat on Kafka: $SERVICE" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$COMMIT" \
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /app /app
-COPY deploy/docker/run.sh /run.sh
-ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 KAFTALK_SERVICE=$SERVICE
-USER kaftalk
-ENTRYPOINT ["/run.sh"]
+ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KAFTALK_COMMIT=$COMMIT \
+    KAFTALK_LISTEN=0.0.0.0:8000 KAFTALK_INTERNAL_LISTEN=0.0.0.0:8001 KAFTALK_METRICS_LISTEN=0.0.0.0:9090
+USER 10001:10001
+EXPOSE 8000 8001 9090
+HEALTHCHECK --interval=10s --timeout=3s --start-period=90s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8001/readyz', timeout=3)"]
+ENTRYPOINT ["kaftalk-service"]
