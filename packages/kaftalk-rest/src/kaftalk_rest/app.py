@@ -14,6 +14,7 @@ from kaftalk_protocol.errors import Code, Refused
 from kaftalk_rest import problems
 from kaftalk_rest.json_bodies import JsonBodies
 from kaftalk_rest.problems import FieldProblem, Problem
+from kaftalk_rest.request_log import RequestLog
 
 PREFIX = "/api/v1"
 REQUEST_TIMEOUT_S = 15.0
@@ -42,6 +43,7 @@ def build_app(
     app.add_middleware(JsonBodies, long_bodies={PREFIX + path for path in long_bodies})
     app.add_middleware(Deadline)
     app.add_middleware(NoStore)
+    app.add_middleware(RequestLog)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 

@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from kaftalk_roomlog import figures
 from kaftalk_roomlog.errors import BrokerUnreachable
 from kaftalk_roomlog.records import Partition
 from kaftalk_runtime.kafka import Kafka
@@ -64,6 +65,7 @@ class Wire:
             # A connection that dies in between leaves a KeyError in aiokafka's table of connections.
             answer = await self._client.send(node, request, group=group)
         except (KafkaError, OSError, KeyError) as error:
+            figures.unanswered.labels(str(group[0] if isinstance(group, tuple) else group)).inc()
             raise BrokerUnreachable(f"node {node}: {error!r}") from error
         self._lost_since = None
         return answer

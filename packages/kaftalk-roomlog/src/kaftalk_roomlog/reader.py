@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from kaftalk_roomlog import figures
 from kaftalk_roomlog.cluster import Leaders, Wire
 from kaftalk_roomlog.errors import BrokerUnreachable
 from kaftalk_roomlog.fetch_session import FetchSession
@@ -122,6 +123,7 @@ class RoomLogReader:
         self._room = asyncio.Event()
         self._room.set()
         self.counts = ReaderCounts()
+        figures.readers.add(self)
 
     async def start(self) -> None:
         """Connect.

@@ -9,6 +9,7 @@ from functools import partial
 
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
+from kaftalk_roomlog import figures
 from kaftalk_roomlog.cluster import Leaders, Wire
 from kaftalk_roomlog.errors import AppendError, AppendRefused, AppendUnknown, BrokerUnreachable, Reason
 from kaftalk_roomlog.lanes import Lane
@@ -88,9 +89,10 @@ class RoomLogWriter:
         self._idle = asyncio.Event()
         self._idle.set()
         self._accepting = False
-        self.pending = 0
-        self.pending_bytes = 0
+        self.pending: int = 0
+        self.pending_bytes: int = 0
         self.counts = WriterCounts()
+        figures.writers.add(self)
 
     async def start(self) -> None:
         """Connect to Kafka, ready to append.

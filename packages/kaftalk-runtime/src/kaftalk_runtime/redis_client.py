@@ -38,6 +38,8 @@ _SUBSCRIBED_PING_S = 5.0
 _log = get_logger(__name__)
 _away_metric = metrics.gauge("kaftalk_redis_away", "1 while Redis does not answer")
 _trouble = metrics.counter("kaftalk_redis_failures_total", "Round trips to Redis without an answer")
+_refused = metrics.counter("kaftalk_redis_refusals_total", "Commands that Redis answered with an error")
+_round_trip = metrics.histogram("kaftalk_redis_round_trip_seconds", "From commands to all their answers")
 
 
 class RedisError(Exception):
@@ -192,13 +194,16 @@ class Redis:
 
     async def _round(self, commands: Sequence[Command]) -> list[Any]:
         replies: list[Any] = []
+        clock = asyncio.get_running_loop().time
         async with self._connection() as connection, asyncio.timeout(_ANSWER_TIMEOUT_S):
+            begun = clock()
             await connection.send_packed_command(_packed(commands), False)
             for _ in commands:
                 try:
                     replies.append(await connection.read_response(timeout=math.inf))
                 except ResponseError as error:
-                    replies.append(RedisRefused(str(error)))
+                    replies.append(_refusal(error))
+            _round_trip.observe(clock() - begun)
         return replies
 
     @asynccontextmanager
@@ -271,6 +276,12 @@ def _raised(reply: Any) -> Any:
     if isinstance(reply, RedisRefused):
         raise reply
     return reply
+
+
+def _refusal(error: ResponseError) -> RedisRefused:
+    refused = RedisRefused(str(error))
+    _refused.inc(not _is_noscript(refused))
+    return refused
 
 
 def _is_noscript(reply: Any) -> bool:

@@ -12,6 +12,7 @@ from kaftalk_delivery.flights import Positions
 from kaftalk_delivery.generations import Generations
 from kaftalk_delivery.heartbeat import Heartbeat
 from kaftalk_delivery.janitor import Janitor
+from kaftalk_delivery.lag import ShardLag
 from kaftalk_delivery.link_endpoint import link_route
 from kaftalk_delivery.links import Links
 from kaftalk_delivery.notices import Notices
@@ -118,6 +119,7 @@ class App:
             views,
             self._views,
             self._links,
+            lag=ShardLag(rooms, self._owned),
             recover=self._views.abandon,
             troubled=epochs.troubled,
         )

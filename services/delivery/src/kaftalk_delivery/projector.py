@@ -1,9 +1,11 @@
 """The hot loop: what is new in the logs becomes the views in Redis, and then what gateways are sent."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from kaftalk_delivery.lag import ShardLag
 from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
 from kaftalk_delivery.view_writer import ViewWriter
 from kaftalk_roomlog.reader import LogBatch, LogTrouble, RoomLogReader
@@ -17,6 +19,9 @@ Folded = Sequence[tuple[OwnedRoom, Projection]]
 
 _records = metrics.counter("kaftalk_delivery_records_total", "Records taken from the logs of owned rooms")
 _voids = metrics.counter("kaftalk_delivery_voids_total", "Records that nobody sees", "reason")
+_push_seconds = metrics.histogram(
+    "kaftalk_delivery_append_to_push_seconds", "From Kafka's time of a room's oldest new record to its push"
+)
 
 
 class Outlet(Protocol):
@@ -29,7 +34,7 @@ class Outlet(Protocol):
 class Projector:
     """Polls the reader. A room that cannot be folded on is not followed any more and handed to `recover`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the hot loop goes through all of them
         self,
         rooms: OwnedRooms,
         reader: RoomLogReader,
@@ -37,6 +42,7 @@ class Projector:
         writer: ViewWriter,
         outlet: Outlet,
         *,
+        lag: ShardLag,
         recover: Callable[[OwnedRoom], None],
         troubled: Callable[[OwnedRoom, LogTrouble], None],
     ) -> None:
@@ -45,6 +51,7 @@ class Projector:
         self._views = views
         self._writer = writer
         self._outlet = outlet
+        self._lag = lag
         self._recover = recover
         self._troubled = troubled
 
@@ -70,6 +77,7 @@ class Projector:
             elif isinstance(item, LogTrouble):
                 self._troubled(room, item)
             else:
+                self._lag.note(room, item.high_watermark)
                 batches.setdefault(room, []).extend(item.records)
         return batches
 
@@ -95,6 +103,10 @@ class Projector:
         for room, projection in folded:
             room.stand_at(projection.applied_seq, projection.shown_seq)
         self._outlet.push(folded)
+        now_s = time.time()
+        for _, projection in folded:
+            if projection.events:
+                _push_seconds.observe(max(0.0, now_s - projection.events[0].ts / 1000))
 
     async def _load(self, rooms: Sequence[OwnedRoom]) -> None:
         """Load the states that were not needed until now; a room whose view went elsewhere meanwhile stays without."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from weakref import WeakSet
 
 import orjson
 
@@ -26,8 +28,18 @@ AGAIN_AFTER_S = 10.0
 _log = get_logger(__name__)
 _owned_shards = metrics.gauge("kaftalk_dnd_batch_owned_shards", "Shards of this instance, claimed and read")
 _owned_users = metrics.gauge("kaftalk_dnd_batch_owned_users", "Users of this instance")
+_all: "WeakSet[OwnedUsers]" = WeakSet()
 _fenced = metrics.counter("kaftalk_dnd_batch_fenced_total", "Shards lost to a newer claim in the log")
 _stale = metrics.counter("kaftalk_dnd_batch_stale_records_total", "Records of older owners that were written over")
+
+
+def _holds() -> Iterable[tuple[metrics.Labels, float]]:
+    """Count what is held now; nobody keeps such a number, and it is asked for a few times a minute."""
+    states = Counter(user.quiet.hold.state for owned in _all for user in owned if user.quiet.hold is not None)
+    return [((state,), states[state]) for state in ("holding", "releasing")]
+
+
+metrics.gauge_at_scrape("kaftalk_dnd_batch_holds", "Users of this instance in a hold", _holds, "state")
 
 
 class Shards:
@@ -40,6 +52,7 @@ class Shards:
         self._ownership = ownership
         self._log = log
         self._owned = owned
+        _all.add(owned)
         self._clock = clock
         self._changed = asyncio.Event()
         self._not_before_s: dict[int, float] = {}

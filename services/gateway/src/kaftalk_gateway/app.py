@@ -32,6 +32,7 @@ from kaftalk_gateway.quiet_states import QuietHours
 from kaftalk_gateway.releases import Releases
 from kaftalk_gateway.resume import Resumer
 from kaftalk_gateway.rooms import RoomReads
+from kaftalk_gateway.send_times import SendTimes
 from kaftalk_gateway.settings import GatewaySettings
 from kaftalk_gateway.signals import Signalling
 from kaftalk_gateway.streams import StreamReads
@@ -129,6 +130,7 @@ class App:
         """Build what the rooms of this gateway's members need."""
         settings, redis, now_ms = self._settings, self._redis, self._clock.now_ms
         self._verdicts = Verdicts()
+        self._times = SendTimes()
         self._owners = Owners()
         self._outbox = Outbox(redis)
         self._memberships = Memberships(self._hub, self._rooms, self._resumer)
@@ -143,6 +145,7 @@ class App:
             limits=self._limits,
             urgent=UrgentSends(redis, now_ms),
             verdicts=self._verdicts,
+            times=self._times,
         )
 
     def _build_links(self, keys: InternalKeys) -> None:
@@ -156,7 +159,7 @@ class App:
                 missed=self._history,
                 resumer=self._resumer,
                 changes=self._memberships,
-                echoes=(self._publisher, self._alerts),
+                echoes=(self._publisher, self._alerts, self._times),
                 past_holds=self._past_holds,
             ),
             memberships=self._memberships,

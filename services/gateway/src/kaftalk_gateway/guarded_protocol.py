@@ -22,6 +22,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
+from kaftalk_gateway import metrics
 from kaftalk_gateway.handshake import problem
 from kaftalk_protocol.errors import Code, Refused
 
@@ -140,6 +141,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             self.conn.send_close(code, reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
+        metrics.closes.labels(str(int(code))).inc()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._resume_reading()
         self._abort_soon()

@@ -14,7 +14,11 @@ resets = metrics.counter("kaftalk_gateway_resets_total", "Rooms that could not b
 acks = metrics.counter("kaftalk_gateway_acks_total", "Requests that are stored", "t")
 errors = metrics.counter("kaftalk_gateway_errors_total", "Requests refused", "code")
 closes = metrics.counter("kaftalk_gateway_closes_total", "Sockets closed by the gateway", "code")
-send_seconds = metrics.histogram("kaftalk_gateway_send_seconds", "From a send to its ack")
+handshakes_refused = metrics.counter("kaftalk_gateway_handshakes_refused_total", "Handshakes refused", "status")
+send_to_ack = metrics.histogram("kaftalk_gateway_send_to_ack_seconds", "From a send to its ack")
+send_to_deliver = metrics.histogram(
+    "kaftalk_gateway_send_to_deliver_seconds", "From a send to its event at the room's sockets of the same gateway"
+)
 links = metrics.gauge("kaftalk_gateway_links", "Open links to deliveries")
 feeds = metrics.gauge("kaftalk_gateway_feeds", "Rooms that somebody here is in")
 pierced = metrics.counter("kaftalk_gateway_pierced_total", "Messages that sounded in a hold, one a user", "reason")

@@ -16,6 +16,7 @@ from kaftalk_gateway.feed import Entry, Feed, FeedState
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.lane import AHEAD_MAX, Lane, Offer
 from kaftalk_gateway.limits import SharedLimits
+from kaftalk_gateway.send_times import SendTimes
 from kaftalk_gateway.streams import StreamReads
 from kaftalk_gateway.verdicts import Verdicts
 from kaftalk_protocol import records, server_frames
@@ -99,6 +100,7 @@ class Publisher:
 
     def __init__(  # noqa: PLR0913 - the one place where all that a send touches comes together
         self,
+        *,
         hub: Hub,
         writer: LogWriter,
         placements: Placements,
@@ -106,6 +108,7 @@ class Publisher:
         limits: SharedLimits,
         urgent: UrgentCheck,
         verdicts: Verdicts,
+        times: SendTimes,
     ) -> None:
         self._hub = hub
         self._writer = writer
@@ -114,6 +117,7 @@ class Publisher:
         self._limits = limits
         self._urgent = urgent
         self._verdicts = verdicts
+        self._times = times
         self._lanes: dict[LaneKey, Sending] = {}
 
     def send(self, connection: Connection, frame: Send) -> None:
@@ -306,8 +310,8 @@ class Publisher:
                 connection.appended[room] = max(connection.appended.get(room, -1), stored_at)
                 self._verdicts.acked(room, stored_at, connection, frame_id)
         metrics.acks.labels("send").inc()
-        if since is not None:
-            metrics.send_seconds.observe(asyncio.get_running_loop().time() - since)
+        if since is not None and place is not None:
+            self._times.acked(self._hub.feeds.get(room), room, place[1], since)
 
     def _refused(self, sending: Sending, n: int, refused: Refused) -> None:
         if refused.retry_after_ms is None:

@@ -101,6 +101,7 @@ class Endpoint:
         await receive()
         refused = self._handshakes.refusal(scope, _now())
         if refused is not None:
+            metrics.handshakes_refused.labels(str(refused.status)).inc()
             await _answer(send, "websocket.http", refused)
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})

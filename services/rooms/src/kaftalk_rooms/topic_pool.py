@@ -23,6 +23,8 @@ VISIBLE_TIMEOUT_S = 30.0
 _inline = metrics.counter(
     "kaftalk_rooms_topics_inline_total", "Rooms whose topic had to be created while the user waited"
 )
+_level = metrics.gauge("kaftalk_rooms_topic_pool_rooms", "Rooms whose topics are ready")
+_target = metrics.gauge("kaftalk_rooms_topic_pool_target_rooms", "Rooms whose topics are to be ready")
 
 
 class TopicPool:
@@ -33,6 +35,7 @@ class TopicPool:
         self._topics = topics
         self._writer = writer
         self._size = size
+        _target.set(size)
 
     async def take(self) -> RoomId:
         """Give a room whose topic exists and holds nothing; makes one if none is ready.
@@ -66,9 +69,12 @@ class TopicPool:
         await self._topics.await_visible(topic, timeout_s=VISIBLE_TIMEOUT_S)
 
     async def _refill_some(self) -> None:
-        missing = self._size - int(await self._redis.run("LLEN", redis_keys.ROOM_POOL))
+        level = int(await self._redis.run("LLEN", redis_keys.ROOM_POOL))
+        missing = self._size - level
         if missing > 0:
-            await self._redis.run("RPUSH", redis_keys.ROOM_POOL, *await self._make(min(missing, TOPICS_A_ROUND)))
+            made = await self._make(min(missing, TOPICS_A_ROUND))
+            level = int(await self._redis.run("RPUSH", redis_keys.ROOM_POOL, *made))
+        _level.set(level)
 
     async def _make(self, count: int) -> list[RoomId]:
         rooms = [RoomId(str(uuid.uuid4())) for _ in range(count)]
