@@ -1,0 +1,1 @@
+"""The operator's tool: it reads the environment of the services and works beside them."""
