@@ -24,7 +24,7 @@ COPY --from=build /web/dist /srv/web
 COPY --from=build /web/sbom.cdx.json /srv/sbom.cdx.json
 COPY docs/openapi.json /srv/docs/openapi.json
 COPY deploy/local/Caddyfile /etc/caddy/Caddyfile
-ENV KAFTALK_BIND=0.0.0.0 KAFTALK_PORT=8000 KAFTALK_WEB=/srv/web KAFTALK_DOCS=/srv/docs
+ENV XDG_DATA_HOME=/tmp XDG_CONFIG_HOME=/tmp KAFTALK_BIND=0.0.0.0 KAFTALK_PORT=8000 KAFTALK_WEB=/srv/web KAFTALK_DOCS=/srv/docs
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
