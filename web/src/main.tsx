@@ -7,6 +7,7 @@ import "./styles/base.css";
 import "./styles/forms.css";
 import "./styles/layout.css";
 import "./styles/room.css";
+import "./styles/media.css";
 import "./styles/quiet.css";
 import { App } from "./views/app";
 import { AppContext } from "./views/context";

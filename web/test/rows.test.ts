@@ -20,7 +20,7 @@ it("lays out days, groups and the unread mark before the first message of anothe
     at(6, "bob", noon + 12 * MINUTE),
   ];
   const timeline = merge(waiting(6), page(0, 6, items), "me");
-  const out = rows(timeline, [], 4, "me").map((row) =>
+  const out = rows(timeline, [], [], 4, "me").map((row) =>
     row.kind === "message" ? `${row.item.seq}${row.first ? "!" : ""}` : row.kind,
   );
   expect(out).toEqual(["day", "1!", "day", "2!", "3", "4!", "5!", "unread", "6!"]);

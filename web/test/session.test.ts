@@ -18,6 +18,7 @@ beforeEach(async () => {
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", TwinSocket);
   vi.stubGlobal("document", { hidden: false });
+  vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
   vi.stubGlobal("requestAnimationFrame", (show: () => void) => setTimeout(show));
   TwinSocket.all = [];
   const api = {
@@ -35,7 +36,7 @@ beforeEach(async () => {
     alerted: vi.fn(),
     released: vi.fn(),
   };
-  const kept = { stream: { id: STREAM, created: Date.now(), next: {} }, entries: [] };
+  const kept = { stream: { id: STREAM, created: Date.now(), next: {} }, entries: [], parcels: [] };
   session = new ChatSession(ports, person("me"), kept, "ws://kaftalk/ws");
   await session.start();
   await connect();

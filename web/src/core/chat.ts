@@ -23,6 +23,12 @@ import { apply, isItem, merge, messageIds, restart, type Timeline, trim, waiting
 export const TYPING_MS = 6_000;
 const PARKED_MAX = 1_000;
 
+/** Until when somebody is typing, or recording a voice message. */
+export interface Typing {
+  until: number;
+  kind: "text" | "voice" | "none";
+}
+
 export interface Chat {
   me: User;
   /** Whether the list of rooms has come. */
@@ -34,8 +40,8 @@ export interface Chat {
   outbox: outbox.Outbox;
   users: Record<UserId, User>;
   presence: Record<UserId, Presence>;
-  /** Until when somebody is typing. */
-  typing: Record<RoomId, Record<UserId, number>>;
+  /** Who is typing or speaking. */
+  typing: Record<RoomId, Record<UserId, Typing>>;
   members: Record<RoomId, Member[]>;
   hold: holds.Hold;
   /** What the deployment has: `quiet_hours`, `media`. */
@@ -324,8 +330,8 @@ function onError(chat: Chat, error: Extract<ServerFrame, { t: "error" }>, now: n
 
 function onTyping(chat: Chat, frame: Extract<ServerFrame, { t: "typing" }>, now: number): Chat {
   const until = frame.kind === "none" ? 0 : now + TYPING_MS;
-  const live = Object.entries(chat.typing[frame.room] ?? {}).filter(([, ends]) => ends > now);
-  const typing = { ...Object.fromEntries(live), [frame.user]: until };
+  const live = Object.entries(chat.typing[frame.room] ?? {}).filter(([, { until: ends }]) => ends > now);
+  const typing = { ...Object.fromEntries(live), [frame.user]: { until, kind: frame.kind } };
   return { ...chat, typing: { ...chat.typing, [frame.room]: typing } };
 }
 

@@ -5,6 +5,7 @@
  * new, until it is acknowledged, seen, or definitely refused. An unknown outcome stays "waiting".
  */
 
+import type { MediaObject } from "../protocol/media";
 import type { RoomId, Seq, UserId } from "../protocol/types";
 
 /** How many sends may be unanswered; below the 32 a room that the server takes, and below its burst. */
@@ -31,6 +32,8 @@ export interface Entry {
   n: number;
   text: string;
   mentions: UserId[];
+  /** What is stored and goes with it. */
+  media?: MediaObject[];
   reply_to: Seq | null;
   /** Without it the message alerts as usual. */
   notify?: Notify;
@@ -57,7 +60,7 @@ export interface Outbox {
   pace: number;
 }
 
-export type Draft = Pick<Entry, "id" | "room" | "text" | "mentions" | "reply_to" | "notify">;
+export type Draft = Pick<Entry, "id" | "room" | "text" | "mentions" | "media" | "reply_to" | "notify">;
 
 export function open(stream: Stream, entries: Entry[], now: number): Outbox {
   const kept = entries.map((entry) =>

@@ -2,7 +2,7 @@
 
 import type { MessageRecord, RoomEntry, RoomEvent, Seq, UserId } from "../protocol/types";
 import type { Position } from "./position";
-import { annotate, asItem, isItem, targetOf } from "./timeline";
+import { annotate, asItem, concerns, isItem } from "./timeline";
 
 export const UNREAD_MAX = 1_000;
 
@@ -59,7 +59,7 @@ function unread(room: RoomView, message: MessageRecord, me: UserId): RoomView {
 
 function annotateLast(room: RoomView, event: RoomEvent, me: UserId): RoomView {
   const last = room.last_event;
-  if (!last || targetOf(event.e) !== last.seq) return room;
+  if (!last || !concerns(event.e, last)) return room;
   return { ...room, last_event: { ...last, e: annotate(asItem(last, last.seq), event, me).e } };
 }
 

@@ -3,18 +3,30 @@
 import type { Seq } from "../protocol/types";
 import type { Entry } from "./outbox";
 import type { Item, Timeline } from "./timeline";
+import type { Parcel } from "./uploads";
 
 export type Row =
   | { kind: "day"; key: string; ts: number }
   | { kind: "unread"; key: string }
   | { kind: "message"; key: string; item: Item; first: boolean }
   | { kind: "note"; key: string; item: Item }
-  | { kind: "outgoing"; key: string; entry: Entry; first: boolean };
+  | { kind: "outgoing"; key: string; entry: Entry; first: boolean }
+  | { kind: "parcel"; key: string; parcel: Parcel; first: boolean };
 
 const GROUP_MS = 5 * 60_000;
 
-/** Lay out a timeline and the outbox below it; the unread mark comes before the first item after `readSeq`. */
-export function rows(timeline: Timeline, outgoing: readonly Entry[], readSeq: Seq | null, me: string): Row[] {
+/**
+ * Lay out a timeline, the outbox and below it what is still being uploaded.
+ *
+ * The unread mark comes before the first item after `readSeq`.
+ */
+export function rows(
+  timeline: Timeline,
+  outgoing: readonly Entry[],
+  parcels: readonly Parcel[],
+  readSeq: Seq | null,
+  me: string,
+): Row[] {
   const out: Row[] = [];
   let previous: { by: string; ts: number } | null = null;
   let marked = readSeq === null;
@@ -35,6 +47,10 @@ export function rows(timeline: Timeline, outgoing: readonly Entry[], readSeq: Se
   for (const entry of outgoing) {
     out.push({ kind: "outgoing", key: entry.id, entry, first: !follows(previous, me, entry.at) });
     previous = { by: me, ts: entry.at };
+  }
+  for (const parcel of parcels) {
+    out.push({ kind: "parcel", key: parcel.id, parcel, first: !follows(previous, me, parcel.at) });
+    previous = { by: me, ts: parcel.at };
   }
   return out;
 }

@@ -9,6 +9,7 @@ import type {
   Seq,
   UserId,
 } from "../protocol/types";
+import { processed } from "./media";
 
 export interface Item {
   seq: Seq;
@@ -81,10 +82,9 @@ export function apply(timeline: Timeline, event: RoomEvent, me: UserId): Timelin
 }
 
 function annotateAll(items: Item[], event: RoomEvent, me: UserId): Item[] {
-  const target = targetOf(event.e);
-  return target === null
-    ? items
-    : items.map((item) => (item.seq === target ? annotate(item, event, me) : item));
+  return items.some((item) => concerns(event.e, item))
+    ? items.map((item) => (concerns(event.e, item) ? annotate(item, event, me) : item))
+    : items;
 }
 
 function insert(items: Item[], item: Item): Item[] {
@@ -94,12 +94,13 @@ function insert(items: Item[], item: Item): Item[] {
   return [...items, item].sort((a, b) => a.seq - b.seq);
 }
 
-/** The seq that an annotation is about. */
-export function targetOf(e: KnownRecord): Seq | null {
-  return e.k === "edit" || e.k === "delete" || e.k === "reaction" ? e.target : null;
+/** Whether a record is an annotation of this event: by its seq, or by the media that it sent. */
+export function concerns(e: KnownRecord, about: { seq: Seq; e: KnownRecord }): boolean {
+  if (e.k === "media") return about.e.k === "message" && about.e.media.some((one) => one.id === e.media);
+  return (e.k === "edit" || e.k === "delete" || e.k === "reaction") && e.target === about.seq;
 }
 
-/** Lay an edit, a delete or a reaction over a message, once. */
+/** Lay an edit, a delete, a reaction or the result for its media over a message, once. */
 export function annotate(item: Item, event: RoomEvent, me: UserId): Item {
   const { e } = event;
   if (item.e.k !== "message" || event.seq <= item.asOf) return item;
@@ -115,6 +116,10 @@ export function annotate(item: Item, event: RoomEvent, me: UserId): Item {
       return { ...item, asOf, e: deleted(item.e, e.by) };
     case "reaction":
       return { ...item, asOf, e: { ...item.e, reactions: reacted(item.e, e.emoji, e.on, e.by === me) } };
+    case "media": {
+      const media = item.e.media.map((one) => (one.id === e.media ? processed(one, e) : one));
+      return { ...item, asOf, e: { ...item.e, media } };
+    }
     default:
       return item;
   }

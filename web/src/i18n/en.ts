@@ -1,4 +1,5 @@
 import { accountEn } from "./account.en";
+import { mediaEn } from "./media.en";
 import { quietEn } from "./quiet.en";
 
 /** English, and the list of all keys. `{name}` is filled in; `one|many` is chosen by `count`. */
@@ -183,5 +184,6 @@ export const en = {
   "error.expired": "It waited too long to be sent.",
   "error.other": "That did not work.",
   ...accountEn,
+  ...mediaEn,
   ...quietEn,
 } as const;

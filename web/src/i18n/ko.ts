@@ -1,5 +1,6 @@
 import { accountKo } from "./account.ko";
 import type { Catalogue } from "./index";
+import { mediaKo } from "./media.ko";
 import { quietKo } from "./quiet.ko";
 
 /** Korean; a key that is missing here fails the build. */
@@ -184,5 +185,6 @@ export const ko: Catalogue = {
   "error.expired": "보내지 못한 채 너무 오래 지났습니다.",
   "error.other": "처리하지 못했습니다.",
   ...accountKo,
+  ...mediaKo,
   ...quietKo,
 };

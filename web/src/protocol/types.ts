@@ -7,6 +7,7 @@
 
 import type * as Frames from "./generated/frames";
 import type * as Rest from "./generated/rest";
+import type { MediaObject, MediaRecord } from "./media";
 import type { ReleaseFrame } from "./quiet";
 
 export type UserId = string;
@@ -30,8 +31,9 @@ export interface Listing<T> {
   next_cursor: string | null;
 }
 
-export type MessageRecord = Required<Frames.RecordMessage> &
-  Partial<Pick<Frames.MessageItem, "edited" | "reactions">>;
+export type MessageRecord = Required<Omit<Frames.RecordMessage, "media">> & {
+  media: MediaObject[];
+} & Partial<Pick<Frames.MessageItem, "edited" | "reactions">>;
 export type DeletedRecord = Frames.DeletedItem;
 
 export type KnownRecord =
@@ -40,6 +42,7 @@ export type KnownRecord =
   | Required<Frames.RecordEdit>
   | Frames.RecordDelete
   | Frames.RecordReaction
+  | MediaRecord
   | Required<Frames.RecordJoin>
   | Frames.RecordLeave
   | Frames.RecordKick

@@ -15,12 +15,15 @@ export type AccountState =
   | { at: "signed_out"; ended: boolean }
   | { at: "signed_in"; me: Me; session: ChatSession };
 
+/** What a thing that was done is answered with. */
+export type Said = "quiet.saved" | "quiet.on" | "media.tooMany" | "media.folder";
+
 /** Something happened that the person should be told of. */
 export type News =
   | { id: number; kind: "removed"; room: RoomView; reason: RemovedReason }
   | { id: number; kind: "alert"; alert: Alert }
   | { id: number; kind: "released"; release: Release }
-  | { id: number; kind: "said"; key: "quiet.saved" | "quiet.on" }
+  | { id: number; kind: "said"; key: Said; count: number }
   | { id: number; kind: "error"; code: string };
 
 const HINT = "kaftalk.signed-in";
@@ -82,7 +85,7 @@ export class Account {
     if (!(error instanceof ApiError)) throw error;
   };
 
-  say = (key: "quiet.saved" | "quiet.on"): void => this.#add({ id: this.#newsId++, kind: "said", key });
+  say = (key: Said, count = 1): void => this.#add({ id: this.#newsId++, kind: "said", key, count });
 
   /** Whoever looks at the digests needs no notice of them. */
   seenReleases = (): void => {

@@ -1,6 +1,15 @@
 /** REST below `/api/v1`, with an access token that is renewed by the refresh cookie when needed. */
 
 import type {
+  MediaId,
+  MediaUrl,
+  MediaVariant,
+  NewMedia,
+  PartPlace,
+  Placed,
+  StoredPart,
+} from "../protocol/media";
+import type {
   PastRelease,
   PeerQuiet,
   Pierced,
@@ -159,6 +168,16 @@ export class Api {
   releases = () => this.call<Listing<PastRelease>>("GET", "/me/releases?limit=50");
   pierced = () => this.call<Listing<Pierced>>("GET", "/me/quiet-hours/pierced?limit=20");
   peerQuiet = (user: UserId) => this.call<PeerQuiet>("GET", `/users/${user}/quiet`);
+
+  placeMedia = (media: NewMedia, key: string) => this.call<Placed>("POST", "/media", media, key);
+  placeParts = (id: MediaId, parts: { n: number; size: number; sha256: string }[]) =>
+    this.call<{ items: PartPlace[] }>("POST", `/media/${id}/parts`, { parts });
+  storedParts = (id: MediaId) => this.call<{ items: StoredPart[] }>("GET", `/media/${id}/parts`);
+  completeMedia = (id: MediaId, parts: { n: number; etag: string }[]) =>
+    this.call<unknown>("POST", `/media/${id}/complete`, { parts });
+  dropMedia = (id: MediaId) => this.call("DELETE", `/media/${id}`);
+  mediaUrl = (id: MediaId, variant: MediaVariant) =>
+    this.call<MediaUrl>("GET", `/media/${id}/url?variant=${variant}`);
 
   async #tagged<T>(method: Method, path: string, body?: unknown, tag?: string | null): Promise<Tagged<T>> {
     let etag: string | null = null;

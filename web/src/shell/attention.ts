@@ -53,12 +53,13 @@ export class Attention {
     this.send({ t: "watch", users: wanted });
   }
 
-  typing(room: RoomId, on: boolean): void {
+  typing(room: RoomId, kind: "text" | "voice" | "none"): void {
     const now = Date.now();
+    const on = kind !== "none";
     if (on && now - this.#typedAt < TYPING_EVERY_MS) return;
     if (!on && this.#typedAt === 0) return;
     this.#typedAt = on ? now : 0;
-    this.send({ t: "typing", room, kind: on ? "text" : "none" });
+    this.send({ t: "typing", room, kind });
   }
 
   /** Read up to `seq`; the cursor goes out at most twice a second, and again after an interruption. */

@@ -3,18 +3,28 @@
 import type { Chat } from "../core/chat";
 import * as outbox from "../core/outbox";
 import { mentionsIn } from "../core/text";
-import type { RoomId, UserId } from "../protocol/types";
+import type { MediaObject } from "../protocol/media";
+import type { ClientFrame, RoomId, UserId } from "../protocol/types";
 import { uuid } from "./ids";
 import type { Socket } from "./socket";
 import type { Storage } from "./storage";
 import type { Store } from "./store";
 import type { TabStream } from "./stream";
 
+/** What a message has beside its text. */
+export interface Enclosed {
+  /** The id that it has had so far. */
+  id: string;
+  media: MediaObject[];
+}
+
 export interface SenderPorts {
   chat: Store<Chat>;
   socket: Pick<Socket, "isLive" | "send" | "renew">;
   storage: Storage;
   tab: TabStream;
+  /** This tab has another stream now. */
+  renewed(): void;
 }
 
 export class Sender {
@@ -39,13 +49,14 @@ export class Sender {
   }
 
   /** Give a message its number, keep it, and send it. */
-  async compose(room: RoomId, text: string, notify?: outbox.Notify): Promise<void> {
+  async compose(room: RoomId, text: string, notify?: outbox.Notify, enclosed?: Enclosed): Promise<void> {
     if (outbox.isWorn(this.#box, Date.now())) {
       await this.renewStream();
       this.ports.socket.renew();
     }
     const mentions = this.mentions(room, text);
-    const draft = { id: uuid(), room, text, mentions, reply_to: null, ...(notify && { notify }) };
+    const more = { ...(notify && { notify }), ...enclosed };
+    const draft = { id: uuid(), room, text, mentions, reply_to: null, ...more };
     this.#show(outbox.compose(this.#box, draft, Date.now()));
     await this.flush();
   }
@@ -77,8 +88,7 @@ export class Sender {
     const now = Date.now();
     const [box, entries] = outbox.due(this.#box, now);
     this.set({ ...chat.value, outbox: box });
-    for (const { id, room, n, text, mentions, notify } of entries)
-      socket.send({ t: "send", id, room, n, text, mentions, ...(notify && { notify }) });
+    for (const entry of entries) socket.send(frameOf(entry));
     const next = outbox.nextDue(box, now);
     if (next !== null) this.#timer = setTimeout(() => void this.flush(), next - now);
   }
@@ -87,6 +97,7 @@ export class Sender {
   async renewStream(): Promise<void> {
     const { stream } = await this.ports.tab.fresh();
     this.set({ ...this.ports.chat.value, outbox: outbox.withStream(this.#box, stream) });
+    this.ports.renewed();
   }
 
   end(): void {
@@ -102,4 +113,9 @@ export class Sender {
     this.set({ ...this.ports.chat.value, outbox: box });
     this.ports.chat.flush();
   }
+}
+
+function frameOf({ id, room, n, text, mentions, media, notify }: outbox.Entry): ClientFrame {
+  const ids = media?.map((one) => one.id);
+  return { t: "send", id, room, n, text, mentions, ...(ids && { media: ids }), ...(notify && { notify }) };
 }

@@ -5,11 +5,15 @@ import { type ConnectionState, greeting, START } from "../core/connection";
 import { type Notify, open } from "../core/outbox";
 import type { RoomView } from "../core/rooms";
 import { length, normalise, TEXT_CHARS_MAX } from "../core/text";
+import { asMedia, type Letter, openIn, type Parcel } from "../core/uploads";
 import type { Alert, Release } from "../protocol/quiet";
 import type { HeldCount, RemovedReason, RoomId, Seq, ServerFrame, User, UserId } from "../protocol/types";
 import type { Api } from "./api";
 import { Attention } from "./attention";
 import { Loader } from "./loader";
+import { MediaUrls } from "./media-urls";
+import { Player } from "./player";
+import { put, sha256 } from "./put";
 import { QuietDesk } from "./quiet-desk";
 import { Requests } from "./requests";
 import { Sender } from "./sender";
@@ -18,6 +22,7 @@ import type { Kept, Storage } from "./storage";
 import { Store } from "./store";
 import type { TabStream } from "./stream";
 import { pause, Tasks } from "./tasks";
+import { UploadDesk } from "./uploads";
 
 /** Several reasons to read the list come together; one reading serves them. */
 const LIST_PAUSE_MS = 200;
@@ -38,6 +43,9 @@ export class ChatSession {
   readonly connection = new Store<ConnectionState>(START);
   readonly attention: Attention;
   readonly quiet: QuietDesk;
+  readonly uploads: UploadDesk;
+  readonly urls: MediaUrls;
+  readonly player = new Player();
   #socket: Socket;
   #requests: Requests;
   #sender: Sender;
@@ -49,7 +57,7 @@ export class ChatSession {
   constructor(
     readonly ports: SessionPorts,
     me: User,
-    kept: Kept,
+    readonly kept: Kept,
     url: string,
   ) {
     const { api, storage, tab } = ports;
@@ -58,7 +66,10 @@ export class ChatSession {
     this.#requests = new Requests((frame) => this.#socket.send(frame));
     this.attention = new Attention((frame) => this.#socket.send(frame));
     this.quiet = new QuietDesk(api, me.id);
-    this.#sender = new Sender({ chat: this.chat, socket: this.#socket, storage, tab });
+    this.urls = new MediaUrls((id, variant) => api.mediaUrl(id, variant));
+    this.uploads = new UploadDesk(this.#uploadPorts());
+    const renewed = () => this.uploads.rewrite();
+    this.#sender = new Sender({ chat: this.chat, socket: this.#socket, storage, tab, renewed });
     this.#loader = new Loader({
       chat: this.chat,
       api,
@@ -71,6 +82,8 @@ export class ChatSession {
 
   /** Load the list of rooms, then connect from where it stands. */
   async start(): Promise<void> {
+    if (this.kept.parcels.length > 0)
+      this.uploads.restore(this.kept.parcels, await this.ports.storage.files(this.kept.parcels));
     await this.#tasks.keepTrying(() => this.#loader.list());
     if (!this.#tasks.hasEnded) this.#socket.start();
   }
@@ -80,6 +93,8 @@ export class ChatSession {
     this.#sender.end();
     this.#socket.end();
     this.#requests.lose();
+    this.uploads.end();
+    this.player.stop();
   }
 
   wake = (): void => this.#socket.wake();
@@ -112,12 +127,15 @@ export class ChatSession {
     if (this.chat.value.hold.active) void this.#loader.catchUp(room);
   }
 
-  /** Send a message; false if it is empty or long, or too many wait already. */
+  /** Send a message with what is attached; false if it is empty or long, or too many wait already. */
   send(room: RoomId, text: string, notify?: Notify): boolean {
     const clean = normalise(text);
-    if (!clean.trim() || length(clean) > TEXT_CHARS_MAX || !this.#sender.hasRoom) return false;
-    void this.#sender.compose(room, clean, notify);
-    this.attention.typing(room, false);
+    if (length(clean) > TEXT_CHARS_MAX || !this.#sender.hasRoom) return false;
+    if (openIn(this.uploads.parcels.value, room))
+      this.uploads.send(room, { text: clean.trim() ? clean : "", ...(notify && { notify }) });
+    else if (clean.trim()) void this.#sender.compose(room, clean, notify);
+    else return false;
+    this.attention.typing(room, "none");
     return true;
   }
 
@@ -162,6 +180,27 @@ export class ChatSession {
 
   refreshMembers = (room: RoomId): Promise<void> => this.#loader.members(room);
 
+  #uploadPorts() {
+    const { api, storage } = this.ports;
+    const parcels = (kept: readonly Parcel[]) => {
+      const { me, outbox } = this.chat.value;
+      void storage.keepParcels(me.id, outbox.stream, kept).catch(() => undefined);
+    };
+    const file = (key: string, parcel: string, blob: Blob) =>
+      storage.keepFile(key, parcel, blob).catch(() => false);
+    const drop = (ids: readonly string[], files: readonly string[]) => {
+      for (const id of ids) void storage.dropParcel(id).catch(() => undefined);
+      void storage.dropFiles(files).catch(() => undefined);
+    };
+    const compose = (parcel: Parcel & { letter: Letter }) => {
+      const { text, notify } = parcel.letter;
+      const enclosed = { id: parcel.id, media: parcel.uploads.map(asMedia) };
+      void this.#sender.compose(parcel.room, text, notify, enclosed);
+    };
+    const mayCompose = () => this.#sender.hasRoom;
+    return { api, sha256, put, keep: { parcels, file, drop }, mayCompose, compose };
+  }
+
   #socketPorts() {
     return {
       ticket: () => this.ports.api.ticket(),
@@ -195,6 +234,7 @@ export class ChatSession {
   /** Rooms that were joined elsewhere during an interruption are not announced: the list tells of them. */
   #welcomed(): void {
     this.attention.renew();
+    this.uploads.resume();
     this.#watch();
     if (this.#welcomes++ > 0) this.#perform({ kind: "list" });
     if (this.chat.value.features.includes("quiet_hours"))

@@ -40,7 +40,7 @@ export class TabStream {
     const stream: Stream = { id: uuid(), created: Date.now(), next: {} };
     this.#release();
     await this.#lock(stream.id, 1);
-    return this.#mine({ stream, entries: [] });
+    return this.#mine({ stream, entries: [], parcels: [] });
   }
 
   /** Let others have it: the person signs out. */

@@ -61,6 +61,8 @@ function PageEvents({ session }: { session: ChatSession }) {
       if (!document.hidden) session.wake();
     };
     const active = () => session.attention.active(true);
+    const leaving = (event: BeforeUnloadEvent) => session.uploads.isAtRisk && event.preventDefault();
+    addEventListener("beforeunload", leaving, { signal });
     addEventListener("online", session.wake, { signal });
     addEventListener("offline", session.doubt, { signal });
     addEventListener("pointerdown", active, { signal });

@@ -6,6 +6,10 @@ import type { RoomId } from "../protocol/types";
 import { useChat, useSession } from "./context";
 import { Confirm } from "./dialog";
 import { Icon } from "./icons";
+import { AttachButton } from "./media/attach-button";
+import { takePaste, useAttach } from "./media/drop";
+import { Tray, useAttached } from "./media/tray";
+import { useVoice, VoiceButton } from "./media/voice-button";
 import { MentionList, suggestionId, useMentions } from "./mentions";
 import { PeerNotice, usePeerQuiet, type Way } from "./quiet/peer";
 import { until } from "./quiet/words";
@@ -26,34 +30,30 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
   const t = useT();
   const session = useSession();
   const field = useRef<HTMLTextAreaElement>(null);
-  const draft = `kaftalk.draft.${room}`;
-  const [initial] = useState(() => sessionStorage.getItem(draft) ?? "");
-  const [chars, setChars] = useState(() => length(initial));
-  useEffect(() => {
-    // On a phone the keyboard would cover what one came to read.
-    if (matchMedia("(pointer: fine)").matches) field.current?.focus();
-  }, []);
+  const { initial, chars, take } = useDraft(room);
+  useFocus(field);
   const full = useChat((chat) => chat.outbox.entries.length >= ENTRIES_MAX);
-
+  const hasMedia = useChat((chat) => chat.features.includes("media"));
   const mentions = useMentions(room, field, () => take(field.current?.value ?? ""));
-
-  function take(text: string) {
-    setChars(length(text));
-    if (text) sessionStorage.setItem(draft, text);
-    else sessionStorage.removeItem(draft);
-    session.attention.typing(room, text.trim() !== "");
-  }
-
+  const attach = useAttach(room);
+  const attached = useAttached(room);
   const delivery = useDelivery(room, name);
+  const voice = useVoice(room, (recording) =>
+    delivery.guard(() => {
+      session.uploads.voice(room, recording, delivery.notify);
+      onSent();
+    }),
+  );
 
-  function send(sure = false) {
+  function send() {
     const box = field.current;
-    if (!box || (!sure && delivery.asks(box.value))) return;
-    if (!session.send(room, box.value, delivery.notify)) return;
-    delivery.done();
-    fillField(box, "");
-    take("");
-    onSent();
+    if (!box || (!box.value.trim() && attached.length === 0)) return;
+    delivery.guard(() => {
+      if (!session.send(room, box.value, delivery.notify)) return;
+      fillField(box, "");
+      take("");
+      onSent();
+    });
   }
 
   function key(event: KeyboardEvent<HTMLTextAreaElement>) {
@@ -64,18 +64,22 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
   }
 
   const tooLong = chars - TEXT_CHARS_MAX;
+  const empty = chars === 0 && attached.length === 0;
   return (
     <>
       {delivery.notice}
-      {delivery.confirmation(() => send(true))}
+      {delivery.confirmation}
+      <Tray uploads={attached} />
       <form
         className="composer"
+        onPaste={(event) => hasMedia && takePaste(event, attach)}
         onSubmit={(event) => {
           event.preventDefault();
           send();
         }}
       >
         <MentionList mentions={mentions} />
+        {hasMedia && <AttachButton onFiles={attach} />}
         <TextField
           fieldRef={field}
           label={t("composer.label", { name })}
@@ -89,28 +93,65 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
           activeSuggestion={mentions.people.length > 0 ? suggestionId(mentions.active) : undefined}
           onKey={key}
         />
-        {tooLong > 0 && (
-          <span className="too-long" role="alert">
-            {t("composer.tooLong", { count: tooLong })}
-          </span>
+        <Limits tooLong={tooLong} full={full} />
+        {hasMedia && empty ? (
+          <VoiceButton voice={voice} disabled={full} />
+        ) : (
+          <button
+            type="submit"
+            className="send"
+            aria-label={t("composer.send")}
+            disabled={empty || tooLong > 0 || full}
+          >
+            <Icon name="send" />
+          </button>
         )}
-        {tooLong <= 0 && chars > COUNTED_FROM && <span className="quiet-text">{-tooLong}</span>}
-        {full && (
-          <span className="too-long" role="alert">
-            {t("composer.full")}
-          </span>
-        )}
-        <button
-          type="submit"
-          className="send"
-          aria-label={t("composer.send")}
-          disabled={chars === 0 || tooLong > 0 || full}
-        >
-          <Icon name="send" />
-        </button>
+        {voice.bar}
       </form>
     </>
   );
+}
+
+function Limits({ tooLong, full }: { tooLong: number; full: boolean }) {
+  const t = useT();
+  const near = tooLong <= 0 && tooLong > COUNTED_FROM - TEXT_CHARS_MAX;
+  return (
+    <>
+      {tooLong > 0 && (
+        <span className="too-long" role="alert">
+          {t("composer.tooLong", { count: tooLong })}
+        </span>
+      )}
+      {near && <span className="quiet-text">{-tooLong}</span>}
+      {full && (
+        <span className="too-long" role="alert">
+          {t("composer.full")}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** What is being written in a room, kept while one looks elsewhere. */
+function useDraft(room: RoomId) {
+  const session = useSession();
+  const draft = `kaftalk.draft.${room}`;
+  const [initial] = useState(() => sessionStorage.getItem(draft) ?? "");
+  const [chars, setChars] = useState(() => length(initial));
+  function take(text: string) {
+    setChars(length(text));
+    if (text) sessionStorage.setItem(draft, text);
+    else sessionStorage.removeItem(draft);
+    session.attention.typing(room, text.trim() ? "text" : "none");
+  }
+  return { initial, chars, take };
+}
+
+function useFocus(field: React.RefObject<HTMLTextAreaElement | null>): void {
+  useEffect(() => {
+    // On a phone the keyboard would cover what one came to read.
+    if (matchMedia("(pointer: fine)").matches) field.current?.focus();
+  }, [field]);
 }
 
 /** How a message goes to somebody who is quiet: held, silently, or anyway, after a question. */
@@ -119,29 +160,28 @@ function useDelivery(room: RoomId, name: string) {
   const locale = useLocale();
   const quiet = usePeerQuiet(room);
   const [way, setWay] = useState<Way>("held");
-  const [asking, setAsking] = useState(false);
+  /** What is done once the person has confirmed that it shall alert. */
+  const [asking, setAsking] = useState<{ send: () => void } | null>(null);
   const chosen = quiet ? way : "held";
   const notify = chosen === "held" ? undefined : chosen;
   const time = quiet?.next_end ? until(locale, Date.parse(quiet.next_end), Date.now()) : "…";
+  const go = (send: () => void) => {
+    send();
+    // To send anyway is chosen for one message.
+    setWay((last) => (last === "urgent" ? "held" : last));
+  };
   return {
     notify,
     notice: quiet && <PeerNotice name={name} quiet={quiet} way={way} onWay={setWay} />,
-    asks(text: string): boolean {
-      const must = notify === "urgent" && text.trim() !== "";
-      setAsking(must);
-      return must;
-    },
-    /** To send anyway is chosen for one message. */
-    done: () => setWay((last) => (last === "urgent" ? "held" : last)),
-    confirmation: (onConfirm: () => void) =>
-      asking && (
-        <Confirm
-          title={t("quiet.peer.confirm", { name })}
-          text={t("quiet.peer.confirmText", { name, time })}
-          action={t("quiet.peer.anyway")}
-          onClose={() => setAsking(false)}
-          onConfirm={onConfirm}
-        />
-      ),
+    guard: (send: () => void) => (notify === "urgent" ? setAsking({ send }) : go(send)),
+    confirmation: asking && (
+      <Confirm
+        title={t("quiet.peer.confirm", { name })}
+        text={t("quiet.peer.confirmText", { name, time })}
+        action={t("quiet.peer.anyway")}
+        onClose={() => setAsking(null)}
+        onConfirm={() => go(asking.send)}
+      />
+    ),
   };
 }

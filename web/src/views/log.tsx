@@ -3,11 +3,15 @@ import type { Entry } from "../core/outbox";
 import type { RoomView } from "../core/rooms";
 import { type Row, rows } from "../core/rows";
 import type { Timeline } from "../core/timeline";
+import type { Parcel } from "../core/uploads";
 import { useLocale, useT } from "../i18n";
 import type { Seq } from "../protocol/types";
+import { useStore } from "../shell/store";
 import { useApp, useChat, useSession } from "./context";
 import { Icon } from "./icons";
 import { type LogScroll, useLogScroll } from "./log-scroll";
+import { Departing } from "./media/departing";
+import { Gallery } from "./media/gallery";
 import { Message, Note, Outgoing } from "./message";
 import { day } from "./words";
 
@@ -31,10 +35,11 @@ export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
   const me = useChat((chat) => chat.me.id);
   const quiet = useChat((chat) => chat.hold.active);
   const outgoing = useOutgoing(room.id);
+  const parcels = useDeparting(room.id);
   const unreadAfter = useUnreadMark(room, sent);
   const lines = useMemo(
-    () => rows(timeline, outgoing, unreadAfter, me),
-    [timeline, outgoing, unreadAfter, me],
+    () => rows(timeline, outgoing, parcels, unreadAfter, me),
+    [timeline, outgoing, parcels, unreadAfter, me],
   );
   const older = () => session.older(room.id).catch(account.tell);
   const scroll = useLogScroll(lines, sent, () => void older());
@@ -56,15 +61,17 @@ export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
         onScroll={scroll.onScroll}
         onKeyDown={(event) => moveFocus(event, scroll.frame)}
       >
-        <div ref={scroll.content} className="log-content">
-          <p className="note">{timeline.hasBefore ? t("log.older") : t("log.beginning")}</p>
-          {lines.length === 0 && <p className="note">{t("rooms.noMessages")}</p>}
-          {lines.map((row) => (
-            <div key={row.key} data-key={row.key} className="row">
-              <Line row={row} room={room.id} mayDelete={mayDelete} editing={editing} onEdit={onEdit} />
-            </div>
-          ))}
-        </div>
+        <Gallery timeline={timeline}>
+          <div ref={scroll.content} className="log-content">
+            <p className="note">{timeline.hasBefore ? t("log.older") : t("log.beginning")}</p>
+            {lines.length === 0 && <p className="note">{t("rooms.noMessages")}</p>}
+            {lines.map((row) => (
+              <div key={row.key} data-key={row.key} className="row">
+                <Line row={row} room={room.id} mayDelete={mayDelete} editing={editing} onEdit={onEdit} />
+              </div>
+            ))}
+          </div>
+        </Gallery>
       </div>
       {!scroll.atEnd && (
         <button type="button" className="to-latest" onClick={scroll.toEnd}>
@@ -103,6 +110,8 @@ function Line(props: {
       return <Note item={row.item} />;
     case "outgoing":
       return <Outgoing entry={row.entry} first={row.first} />;
+    case "parcel":
+      return <Departing parcel={row.parcel} first={row.first} />;
     case "message": {
       const { item, first } = row;
       const { mayDelete, onEdit } = props;
@@ -123,6 +132,15 @@ function Line(props: {
 function useOutgoing(room: string): Entry[] {
   const entries = useChat((chat) => chat.outbox.entries);
   return useMemo(() => entries.filter((entry) => entry.room === room), [entries, room]);
+}
+
+function useDeparting(room: string): Parcel[] {
+  const { uploads } = useSession();
+  const parcels = useStore(uploads.parcels, (value) => value);
+  return useMemo(
+    () => parcels.filter((parcel) => parcel.room === room && parcel.letter !== null),
+    [parcels, room],
+  );
 }
 
 /** Whether the person is looking at this page now. */

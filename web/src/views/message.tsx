@@ -8,6 +8,7 @@ import { Avatar } from "./avatar";
 import { useApp, useChat, useSession } from "./context";
 import { Confirm } from "./dialog";
 import { IconButton } from "./icons";
+import { Attachments } from "./media/attachments";
 import { TextField } from "./text-field";
 import { clock, errorText, margin, moment, noteText } from "./words";
 
@@ -36,10 +37,13 @@ export const Message = memo(function Message(props: MessageProps) {
       )}
       {e.k === "message" && !editing && (
         <>
-          <p className="text">
-            <Text message={e} />
-            {e.edited && <EditedMark ts={e.edited.ts} />}
-          </p>
+          {e.text && (
+            <p className="text">
+              <Text message={e} />
+              {e.edited && <EditedMark ts={e.edited.ts} />}
+            </p>
+          )}
+          {e.media.length > 0 && <Attachments media={e.media} />}
           <Reactions room={room} seq={item.seq} message={e} />
           <Actions {...props} own={own} message={e} />
         </>
@@ -48,7 +52,7 @@ export const Message = memo(function Message(props: MessageProps) {
   );
 });
 
-function Frame(props: {
+export function Frame(props: {
   by: UserId;
   ts: number;
   first: boolean;
@@ -170,7 +174,9 @@ function Actions(props: MessageProps & { own: boolean; message: MessageRecord })
         expanded={open === "emoji"}
         onClick={() => setOpen(open === "emoji" ? null : "emoji")}
       />
-      {own && <IconButton icon="edit" label={t("message.edit")} onClick={() => props.onEdit(item.seq)} />}
+      {own && message.text && (
+        <IconButton icon="edit" label={t("message.edit")} onClick={() => props.onEdit(item.seq)} />
+      )}
       {(own || props.mayDelete) && (
         <IconButton icon="trash" label={t("message.delete")} onClick={() => setOpen("delete")} />
       )}
@@ -243,9 +249,12 @@ export const Outgoing = memo(function Outgoing({ entry, first }: { entry: Entry;
   const state = entry.status === "waiting" ? "sending" : entry.status;
   return (
     <Frame by={me} ts={entry.at} first={first} own className={`outgoing ${state}`}>
-      <p className="text">
-        <Text message={entry} />
-      </p>
+      {entry.text && (
+        <p className="text">
+          <Text message={entry} />
+        </p>
+      )}
+      {entry.media && <Attachments media={entry.media} />}
       <p className="delivery" data-testid="delivery" data-state={state}>
         {t(`message.${state}`)}
         {state === "failed" && (

@@ -56,7 +56,7 @@ function Text({ item, onDismiss }: { item: Exclude<Item, { kind: "alert" }>; onD
     case "removed":
       return t(`room.removed.${item.reason}`, { name: roomName(t, item.room, me) });
     case "said":
-      return t(item.key);
+      return t(item.key, { count: item.count });
     case "released": {
       const open = () => {
         onDismiss();

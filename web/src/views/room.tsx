@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { TYPING_MS } from "../core/chat";
 import type { RoomView } from "../core/rooms";
 import { useT } from "../i18n";
@@ -6,6 +6,7 @@ import { Composer } from "./composer";
 import { useApp, useChat } from "./context";
 import { Icon } from "./icons";
 import { Log } from "./log";
+import { DropZone } from "./media/drop";
 import { Members } from "./members";
 import { PageHead } from "./page-head";
 import { RoomMenu } from "./room-menu";
@@ -47,12 +48,14 @@ function OpenRoom({ room }: { room: RoomView }) {
   const [editing, setEditing] = useState<number | null>(null);
   const [sent, setSent] = useState(0);
   const name = roomName(t, room, me);
+  const area = useRef<HTMLElement>(null);
+  const mayAttach = useChat((chat) => chat.features.includes("media")) && !room.archived;
   const editLast = () => {
-    const own = timeline?.items.findLast((item) => item.e.k === "message" && item.e.by === me);
+    const own = timeline?.items.findLast((item) => item.e.k === "message" && item.e.by === me && item.e.text);
     if (own) setEditing(own.seq);
   };
   return (
-    <main className={`room ${membersShown ? "with-members" : ""}`}>
+    <main ref={area} className={`room ${membersShown ? "with-members" : ""}`}>
       <RoomHead
         room={room}
         name={name}
@@ -72,6 +75,7 @@ function OpenRoom({ room }: { room: RoomView }) {
       ) : (
         <Composer room={room.id} name={name} onSent={() => setSent(sent + 1)} onEditLast={editLast} />
       )}
+      {mayAttach && <DropZone room={room.id} name={name} area={area} />}
       {membersShown && <Members room={room} onClose={() => setMembersShown(false)} />}
     </main>
   );
@@ -114,16 +118,19 @@ function TypingLine({ room }: { room: string }) {
   const t = useT();
   const typing = useChat((chat) => chat.typing[room]);
   const users = useChat((chat) => chat.users);
-  const until = Object.entries(typing ?? {});
-  const now = useTick(until.some(([, ends]) => ends > Date.now()) ? 1_000 : null);
-  const [first, second, third] = until
-    .filter(([, ends]) => ends > now && ends <= now + 2 * TYPING_MS)
+  const all = Object.entries(typing ?? {});
+  const now = useTick(all.some(([, { until }]) => until > Date.now()) ? 1_000 : null);
+  const [first, second, third] = all
+    .filter(([, { until }]) => until > now && until <= now + 2 * TYPING_MS)
     .map(([id]) => id);
   let text = "";
   if (third) text = t("typing.many");
   else if (first && second)
     text = t("typing.two", { name: nameOf(users, first), other: nameOf(users, second) });
-  else if (first) text = t("typing.one", { name: nameOf(users, first) });
+  else if (first)
+    text = t(typing?.[first]?.kind === "voice" ? "typing.voice" : "typing.one", {
+      name: nameOf(users, first),
+    });
   return (
     <p className="typing" data-testid="typing">
       {text}

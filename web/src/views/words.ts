@@ -4,6 +4,7 @@ import type { RoomView } from "../core/rooms";
 import { isKey, type Locale, type Translate } from "../i18n";
 import type { KnownRecord, Room, User, UserId } from "../protocol/types";
 import { ApiError } from "../shell/api";
+import { messageLine } from "./media/words";
 
 type Users = Record<UserId, User>;
 
@@ -75,7 +76,9 @@ export function preview(t: Translate, room: RoomView, users: Users, me: UserId):
   const e = room.last_event?.e;
   if (!e) return "";
   if (e.k === "message")
-    return room.kind === "direct" || e.by === me ? e.text : `${nameOf(users, e.by)}: ${e.text}`;
+    return room.kind === "direct" || e.by === me
+      ? messageLine(t, e)
+      : `${nameOf(users, e.by)}: ${messageLine(t, e)}`;
   return noteText(t, e, users) ?? "";
 }
 

@@ -1,10 +1,12 @@
 import { useEffect } from "react";
-import { useLocale, useT } from "../../i18n";
+import type { RoomView } from "../../core/rooms";
+import { type Translate, useLocale, useT } from "../../i18n";
 import type { DigestLine, Release } from "../../protocol/quiet";
 import { useStore } from "../../shell/store";
 import { Avatar } from "../avatar";
 import { useApp, useChat, useSession } from "../context";
 import { Icon, IconButton } from "../icons";
+import { mediaLine } from "../media/words";
 import { PageHead } from "../page-head";
 import { nameOf, roomName } from "../words";
 import { clockIn, dateIn, summary } from "./words";
@@ -99,6 +101,7 @@ function Line({ line }: { line: DigestLine }) {
   const me = useChat((chat) => chat.me.id);
   const name = room ? roomName(t, room, me) : (line.name ?? t("quiet.digest.unknownRoom"));
   if (line.gone) return <li className="quiet-text gone">{t(`quiet.digest.gone.${line.gone}`, { name })}</li>;
+  const preview = line.preview === "" && line.last_by ? mediaOf(t, room, line.last_by) : line.preview;
   const by = line.last_by ? `${nameOf(users, line.last_by)}: ` : "";
   return (
     <li>
@@ -117,10 +120,10 @@ function Line({ line }: { line: DigestLine }) {
         )}
         <span className="digest-text">
           <strong>{name}</strong>
-          {line.preview && (
+          {preview && (
             <span>
               {room?.kind === "direct" ? "" : by}
-              {line.preview}
+              {preview}
             </span>
           )}
           {line.expired && <small>{t("quiet.digest.expired")}</small>}
@@ -129,6 +132,12 @@ function Line({ line }: { line: DigestLine }) {
       </button>
     </li>
   );
+}
+
+/** The digest tells only text: what came without any is named by the room's last event, if it is that. */
+function mediaOf(t: Translate, room: RoomView | undefined, by: string): string {
+  const e = room?.last_event?.e;
+  return e?.k === "message" && e.by === by && e.media.length > 0 ? mediaLine(t, e.media) : t("media.some");
 }
 
 function Counts({ line }: { line: DigestLine }) {
