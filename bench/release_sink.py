@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kaftalk_protocol.release_batch import ReleaseBatch
+
 
 def app() -> Starlette:
-    """Build an app that notes the time, the people and the items of every batch of releases."""
+    """Build an app that notes the time and the people of every batch of releases."""
     batches: list[dict[str, Any]] = []
 
     async def quiet(request: Request) -> Response:
@@ -21,12 +23,10 @@ def app() -> Starlette:
         return Response(status_code=204)
 
     async def releases(request: Request) -> Response:
-        batch = orjson.loads(await request.body())
-        items = {room: len(one["items"]) for room, one in batch["rooms"].items()}
-        users = [one["user"] for one in batch["releases"]]
-        totals = [one["digest"]["total"] for one in batch["releases"]]
-        shown = sum(items[room["room"]] for one in batch["releases"] for room in one["rooms"])
-        batches.append({"at_ms": time.time() * 1000, "users": users, "totals": totals, "items": shown})
+        batch = ReleaseBatch.decode(await request.body())
+        releases = list(batch.releases())
+        users, totals = [one.user for one in releases], [one.total for one in releases]
+        batches.append({"at_ms": time.time() * 1000, "users": users, "totals": totals})
         return Response(b"{}", media_type="application/json")
 
     async def figures(_request: Request) -> Response:

@@ -32,7 +32,7 @@ class Held:
         for one in taken:
             assert one.at_ms >= self.ends_ms
             assert one.seqs() == {self.room.id: self.seqs}
-            assert one.release.digest.total == len(self.seqs)
+            assert one.digest.total == len(self.seqs)
 
 
 async def hold(quiet: QuietStack, gateway: GatewayTwin, me: UserId, seconds: float, index: int = 0) -> Held:

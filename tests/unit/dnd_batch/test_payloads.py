@@ -1,10 +1,15 @@
 """What a release says: what many have in common is written once, and reads as the contract's models do."""
 
-from kaftalk_dnd_batch.payloads import ROOMS_MAX, ReleasedRoom, batch_body, release, released_record
+import orjson
+import pytest
+
+from kaftalk_dnd_batch import payloads
+from kaftalk_dnd_batch.payloads import Release, ReleasedRoom, batch_bodies, release, released_record
 from kaftalk_protocol.ids import RoomId, UserId
-from kaftalk_protocol.quiet_records import Hold, Released, parse, release_id
-from kaftalk_protocol.quiet_state import QuietState, ReleaseBatch
+from kaftalk_protocol.quiet_records import Digest, Hold, Released, parse, release_id
+from kaftalk_protocol.quiet_state import QuietState
 from kaftalk_protocol.records import Message, RoomKind, encode
+from kaftalk_protocol.release_batch import DIGEST_ROOMS_MAX, ReleaseBatch, Share
 from kaftalk_views.held_batch import HeldRoom, RoomBatch, Standing
 from kaftalk_views.held_range import HeldRange
 from kaftalk_views.lost_rooms import Lost
@@ -56,21 +61,37 @@ def room(
     return ReleasedRoom(RoomBatch(HeldRoom(facts, 1, 0, None), held, standing, {}))
 
 
+def made_for(user: UserId, rooms: list[ReleasedRoom], lost: list[Lost] | None = None) -> Release:
+    after = QuietState(user=user, version=7)
+    return release(user, HOLD, rooms, lost or [], after=after, late_by_s=None, now_ms=NOW_MS)
+
+
 def released(rooms: list[ReleasedRoom], lost: list[Lost] | None = None, user: UserId = ME) -> ReleaseBatch:
     """Give the body for one user, read as a gateway reads it."""
-    after = QuietState(user=user, version=7)
-    made = release(user, HOLD, rooms, lost or [], after=after, late_by_s=None, now_ms=NOW_MS)
-    return ReleaseBatch.decode(batch_body([made], {one.batch.room: one for one in rooms}))
+    (body,) = batch_bodies([made_for(user, rooms, lost)])
+    return ReleaseBatch.decode(body)
+
+
+def digest(rooms: list[ReleasedRoom], lost: list[Lost] | None = None, user: UserId = ME) -> Digest:
+    """Give the digest of one user, read as a gateway reads it."""
+    batch = released(rooms, lost, user)
+    return batch.digest(next(batch.releases()))
+
+
+def shares(batch: ReleaseBatch) -> list[Share]:
+    """Give the shares of the only user."""
+    return [batch.share(number) for number in next(batch.releases()).shares]
 
 
 def test_a_body_is_what_gateways_read() -> None:
     batch = released([room(1, "one", "two")])
-    (one,) = batch.releases
+    (one,) = batch.releases()
     assert (one.user, one.release_id, one.window) == (ME, HOLD.release_id, (HOLD.start_ms, HOLD.end_ms))
     assert one.state.version == 7
-    assert [(part.room, part.from_) for part in one.rooms] == [(room_id(1), 0)]
-    assert [item.seq for item in batch.rooms[room_id(1)].items] == [1, 2]
-    (line,) = one.digest.rooms
+    assert [(share.room, share.from_) for share in shares(batch)] == [(room_id(1), 0)]
+    assert (batch.rooms[room_id(1)].to, batch.rooms[room_id(1)].seqs) == (2, (1, 2))
+    assert [item["e"]["text"] for item in orjson.loads(batch.items(room_id(1)))] == ["one", "two"]
+    (line,) = batch.digest(one).rooms
     assert (line.count, line.first_seq, line.last_seq, line.last_by, line.preview) == (2, 1, 2, OTHER, "two")
 
 
@@ -81,28 +102,26 @@ def test_mentions_and_direct_rooms_come_first_and_then_what_was_active_last() ->
         room(3, "named", mentions=(ME,), ts=NOW_MS - 8_000),
         room(4, "direct", kind="direct", ts=NOW_MS - 7_000),
     ]
-    (one,) = released(rooms).releases
-    assert [line.room for line in one.digest.rooms] == [room_id(n) for n in (4, 3, 2, 1)]
-    assert (one.digest.total, one.digest.mentions) == (4, 1)
+    found = digest(rooms)
+    assert [line.room for line in found.rooms] == [room_id(n) for n in (4, 3, 2, 1)]
+    assert (found.total, found.mentions) == (4, 1)
 
 
 def test_a_muted_room_is_released_but_not_in_the_digest() -> None:
-    (one,) = released([room(1, "shh", mutes={ME: "forever"})]).releases
-    assert (one.digest.total, one.digest.rooms) == (0, ())
-    assert [part.room for part in one.rooms] == [room_id(1)]
+    batch = released([room(1, "shh", mutes={ME: "forever"})])
+    assert batch.digest(next(batch.releases())) == Digest(total=0, mentions=0)
+    assert [share.room for share in shares(batch)] == [room_id(1)]
 
 
 def test_what_one_said_oneself_counts_for_others_only() -> None:
     rooms = [room(1, "mine", by=ME)]
-    assert released(rooms).releases[0].digest.total == 0
-    assert released(rooms, user=THIRD).releases[0].digest.total == 1
+    assert digest(rooms).total == 0
+    assert digest(rooms, user=THIRD).total == 1
 
 
 def test_a_room_that_was_lost_is_one_line() -> None:
-    (one,) = released([], [Lost(room_id(5), 9, NOW_MS, "kicked", "tea")]).releases
-    assert [(line.room, line.gone, line.name, line.count) for line in one.digest.rooms] == [
-        (room_id(5), "kicked", "tea", 0)
-    ]
+    found = digest([], [Lost(room_id(5), 9, NOW_MS, "kicked", "tea")])
+    assert [(line.room, line.gone, line.name, line.count) for line in found.rooms] == [(room_id(5), "kicked", "tea", 0)]
 
 
 def test_the_record_leaves_previews_out_and_is_what_the_log_knows() -> None:
@@ -121,7 +140,24 @@ def test_a_release_of_nothing_is_empty() -> None:
 
 
 def test_a_digest_names_a_bounded_number_of_rooms_and_counts_all() -> None:
-    rooms = [room(number, "one") for number in range(ROOMS_MAX + 5)]
-    (one,) = released(rooms).releases
-    assert (len(one.digest.rooms), one.digest.total) == (ROOMS_MAX, ROOMS_MAX + 5)
-    assert len(one.rooms) == ROOMS_MAX + 5
+    count = DIGEST_ROOMS_MAX + 5
+    rooms = [room(number, "one") for number in range(count)]
+    batch, found = released(rooms), digest(rooms)
+    assert (len(found.rooms), found.total) == (DIGEST_ROOMS_MAX, count)
+    assert len(shares(batch)) == count
+
+
+def test_what_a_room_is_to_many_is_written_once() -> None:
+    rooms = [room(1, "one"), room(2, "two", mentions=(THIRD,))]
+    (body,) = batch_bodies([made_for(user, rooms) for user in (ME, THIRD)])
+    batch = ReleaseBatch.decode(body)
+    mine, hers = batch.releases()
+    assert len({*mine.shares, *hers.shares}) == 3
+    assert [batch.digest(one).mentions for one in (mine, hers)] == [0, 1]
+
+
+def test_bodies_are_split_between_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payloads, "BODY_BYTES_MAX", 1)
+    bodies = list(batch_bodies([made_for(user, [room(1, "one")]) for user in (ME, THIRD)]))
+    users = [[one.user for one in ReleaseBatch.decode(body).releases()] for body in bodies]
+    assert users == [[ME], [THIRD]]

@@ -21,8 +21,8 @@ from kaftalk_gateway.resume import Resumer
 from kaftalk_gateway.session import Session
 from kaftalk_protocol.deliveries import RoomHead
 from kaftalk_protocol.ids import RoomId, SessionId, UserId
-from kaftalk_protocol.quiet_records import Digest
-from kaftalk_protocol.quiet_state import BatchRoom, HoldPlan, QuietState, ReleaseBatch, UserRelease, UserRoom
+from kaftalk_protocol.quiet_state import HoldPlan, QuietState
+from kaftalk_protocol.release_batch import BatchRoom, ReleaseBatch, Share, UserRelease
 from kaftalk_protocol.server_frames import Event
 from kaftalk_testing.hold_model import Client, Frame, Log, warped
 from kaftalk_views.history import Missed
@@ -173,7 +173,7 @@ class World:
             self.clients[name].page(room)
 
     def batch(self) -> ReleaseBatch:
-        rooms, parts = {}, []
+        rooms, written, shares = [], [], []
         for room, log in self.logs.items():
             floor = log.floor(START)
             if floor == log.head:
@@ -183,13 +183,14 @@ class World:
                 Event(epoch=0, seq=seq, prev=by_seq[seq]["prev"], ts=0, e={**by_seq[seq]["e"], "text": text})
                 for seq, text in log.texts(floor).items()
             ][-50:]
-            rooms[room] = BatchRoom(epoch=0, to=log.head, items=tuple(items))
-            parts.append(UserRoom(room=room, from_=max(floor, log.read_by(ME))))
+            rooms.append(BatchRoom(room=room, epoch=0, to=log.head, seqs=tuple(item.seq for item in items)))
+            written.append(json.dumps([item.model_dump() for item in items]).encode())
+            shares.append(Share(room=room, from_=max(floor, log.read_by(ME))).encode())
         release = UserRelease(
-            user=ME, release_id="r", window=(START, END), digest=Digest(total=1, mentions=0), rooms=tuple(parts),
+            user=ME, release_id="r", window=(START, END), total=1, mentions=0, shares=tuple(range(len(shares))),
             state=QuietState(user=ME, version=2),
         )  # fmt: skip
-        return ReleaseBatch(rooms=rooms, releases=(release,))
+        return ReleaseBatch(rooms, written, shares, [release.encode()])
 
 
 _ROOM = st.sampled_from(ROOMS)
@@ -259,7 +260,7 @@ async def _evening(
 async def _end(world: World, batch: ReleaseBatch, ending: str) -> None:
     taken = []
     if ending == "elsewhere":
-        world.hours.take(batch.releases[0].state)
+        world.hours.take(next(batch.releases()).state)
     else:
         taken = [asyncio.create_task(world.releases.take(batch)) for _ in range(2 if ending == "twice" else 1)]
         await asyncio.sleep(1)

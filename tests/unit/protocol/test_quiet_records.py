@@ -33,7 +33,8 @@ from kaftalk_protocol.quiet_records import (
     release_id,
     released_key,
 )
-from kaftalk_protocol.quiet_state import BatchRoom, HoldPlan, QuietState, ReleaseBatch, UserRelease, UserRoom
+from kaftalk_protocol.quiet_state import HoldPlan, QuietState
+from kaftalk_protocol.release_batch import BatchRoom, ReleaseBatch, RoomLines, Share, UserRelease, write_batch
 from kaftalk_protocol.server_frames import FRAME, Alert, Event, Release, ReleasedRoom
 from kaftalk_testing.room_logs import ANN, BOB, ROOM
 
@@ -129,22 +130,25 @@ def test_a_state_comes_back_from_redis_and_knows_whether_it_holds() -> None:
 
 
 def test_a_batch_of_releases_comes_back_as_it_was_handed_over() -> None:
-    item = Event(epoch=0, seq=5, prev=None, ts=9, e={"v": 1, "k": "join", "reply_to": None})
-    batch = ReleaseBatch(
-        rooms={ROOM: BatchRoom(epoch=0, to=9, items=(item,))},
-        releases=(
-            UserRelease(
-                user=ANN, release_id="ab", window=(1, 2), digest=DIGEST, state=QuietState(user=ANN, version=2),
-                rooms=(UserRoom(room=ROOM, from_=4, mine=((5, "👍"),)),),
-            ),
-        ),
+    room = BatchRoom(room=ROOM, epoch=0, to=9, seqs=(5,))
+    share = Share(room=ROOM, from_=4, mine=((5, "👍"),), line=DIGEST.rooms[0])
+    release = UserRelease(
+        user=ANN, release_id="ab", window=(1, 2), total=DIGEST.total, mentions=DIGEST.mentions, shares=(0,),
+        gone=DIGEST.rooms[1:], state=QuietState(user=ANN, version=2),
     )  # fmt: skip
-    told = json.loads(batch.encode())
-    assert told["releases"][0]["rooms"] == [{"room": ROOM, "from": 4, "mine": [[5, "👍"]]}]
-    assert told["rooms"][ROOM]["items"][0]["e"]["reply_to"] is None
-    assert ReleaseBatch.decode(batch.encode()) == batch
-    with pytest.raises(ValueError, match="rooms"):
-        ReleaseBatch.decode(b"{}")
+    told = write_batch([RoomLines(room.encode(), b'["items"]')], [share.encode()], [release.encode()])
+    batch = ReleaseBatch.decode(told)
+    assert (batch.rooms, batch.items(ROOM)) == ({ROOM: room}, b'["items"]')
+    assert list(batch.releases()) == [release]
+    assert batch.share(0) == share
+    assert batch.digest(release) == DIGEST
+    assert json.loads(told.splitlines()[2])["from"] == 4
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", b'{"rooms":[],"shares":1}', b'{"rooms":[{}],"shares":0}\n[]'])
+def test_a_batch_that_cannot_be_read_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's own
+        ReleaseBatch.decode(body)
 
 
 def test_release_and_alert_frames_have_the_shape_of_the_contract() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -13,7 +14,9 @@ from starlette.responses import Response
 
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.ids import UserId
-from kaftalk_protocol.quiet_state import QuietState, QuietStates, ReleaseBatch, UserRelease
+from kaftalk_protocol.quiet_records import Digest
+from kaftalk_protocol.quiet_state import QuietState, QuietStates
+from kaftalk_protocol.release_batch import ReleaseBatch, UserRelease
 from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.internal_routes import signed_route
 from kaftalk_runtime.redis_client import Redis
@@ -33,10 +36,16 @@ class Taken:
 
     def seqs(self) -> dict[str, list[int]]:
         """Give the seqs that she is shown, by room."""
+        shares = map(self.batch.share, self.release.shares)
         return {
-            part.room: [item.seq for item in self.batch.rooms[part.room].items if item.seq > part.from_]
-            for part in self.release.rooms
+            share.room: [item["seq"] for item in json.loads(self.batch.items(share.room)) if item["seq"] > share.from_]
+            for share in shares
         }
+
+    @property
+    def digest(self) -> Digest:
+        """Her digest."""
+        return self.batch.digest(self.release)
 
 
 class GatewayTwin:
@@ -113,7 +122,7 @@ class GatewayTwin:
         await self.open.wait()
         if self.status == 200:
             now_ms = int(time.time() * 1000)
-            self.taken += [Taken(release, batch, now_ms) for release in batch.releases]
+            self.taken += [Taken(release, batch, now_ms) for release in batch.releases()]
             async with self._news:
                 self._news.notify_all()
             await self.done.wait()

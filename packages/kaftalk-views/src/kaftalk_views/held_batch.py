@@ -59,12 +59,15 @@ class HeldRoom:
 
 
 class RoomBatch:
-    """What one room releases to all whose hold began at one instant; `items` are its newest, as of `to`."""
+    """What one room releases to all whose hold began at one instant; `items` are its newest, as of `to`.
+
+    `plain` members have all the same of it, `common`: most of a large room.
+    """
 
     __slots__ = (
-        "_bys", "_common", "_everyone", "_expired_below", "_items_from", "_mine", "_named", "_nothing", "_own",
-        "_plain", "_previews", "_seqs", "_standing", "activity_ms", "epoch", "expired", "first", "floor", "items",
-        "kind", "name", "room", "to",
+        "_bys", "_everyone", "_expired_below", "_items_from", "_mine", "_named", "_nothing", "_own", "_previews",
+        "_seqs", "_standing", "activity_ms", "common", "epoch", "expired", "first", "floor", "items", "kind", "name",
+        "plain", "room", "to",
     )  # fmt: skip
 
     def __init__(self, held: HeldRoom, range_: HeldRange, standing: Standing, media: Mapping[str, Any]) -> None:
@@ -78,8 +81,8 @@ class RoomBatch:
         self._show(range_, media)
         self._count(range_.messages())
         self._nothing = UserPart(self.to, 0, 0, None, None, None, None, expired=False, muted=False, mine=())
-        self._common = self._part(_NOBODY, self.floor)
-        self._plain = self._find_plain()
+        self.common = self._part(_NOBODY, self.floor)
+        self.plain = self._find_plain()
 
     def _show(self, range_: HeldRange, media: Mapping[str, Any]) -> None:
         chosen, cut = range_.newest(ITEMS_MAX)
@@ -104,19 +107,20 @@ class RoomBatch:
         self._previews = _previews(messages)
 
     def _find_plain(self) -> frozenset[str]:
-        """Find who has read nothing of what is held and is named in nothing, in one go: most of a large room."""
+        """Find who has read nothing of what is held and is named in nothing, in one go."""
         members, cursors, mutes = self._standing
-        floor, special = self.floor, self._own.keys() | self._named.keys() | self._mine.keys() | mutes.keys()
-        return frozenset(
-            user
-            for user, member in members.items()
-            if user not in special and int(cursors.get(user, -1)) <= floor and int(member.rpartition(":")[2]) <= floor
-        )
+        special = self._own.keys() | self._named.keys() | self._mine.keys() | mutes.keys()
+        special |= {user for user, read in cursors.items() if int(read) > self.floor}
+        # A thousand members have a few different entries.
+        late = {entry for entry in set(members.values()) if member_of(entry).joined_seq > self.floor}
+        if late:
+            special |= {user for user, entry in members.items() if entry in late}
+        return frozenset(members.keys() - special)
 
     def for_user(self, user: UserId, now_ms: int) -> UserPart | None:
         """Give what the batch has for a user; None if she is no member by now. `now_ms` decides about mutes."""
-        if user in self._plain:
-            return self._common
+        if user in self.plain:
+            return self.common
         member = self._standing.members.get(user)
         if member is None:
             return None

@@ -1,34 +1,37 @@
 """What a release says, as JSON: pure. What many users have in common is written once.
 
 A stampede is millions of pairs of user and room, so a pair costs a look-up: most members of a room have read the same
-and are named in nothing, and their lines are equal byte for byte.
+and are named in nothing, and share it with each other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
 
-from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_protocol.ids import UserId
 from kaftalk_protocol.quiet_records import Hold
 from kaftalk_protocol.quiet_state import QuietState
 from kaftalk_protocol.records import VERSION
+from kaftalk_protocol.release_batch import DIGEST_ROOMS_MAX, RoomLines, write_batch
 from kaftalk_views.held_batch import RoomBatch, UserPart
 from kaftalk_views.lost_rooms import Lost
 
-ROOMS_MAX = 300
-"""Rooms that a digest names, so that it fits a record; `total` and `mentions` count all."""
+BODY_BYTES_MAX = 8 << 20
 _PARTS_MAX = 1_000
+_FIRST = 1 << 50
 
 
-class _Share(NamedTuple):
-    """What a room is to one user, or to many: `line` is for her digest, `stored` the same without a preview."""
+@dataclass(frozen=True, slots=True, eq=False)
+class RoomShare:
+    """What a room is to one user, or to many: `json` for gateways, `line` for the log's digest, if it has one."""
 
-    rank: tuple[bool, int]
-    room: orjson.Fragment
-    line: orjson.Fragment | None
-    stored: orjson.Fragment | None
+    of: "ReleasedRoom"
+    rank: int
+    json: bytes
+    line: bytes | None
     messages: int
     mentions: int
 
@@ -38,36 +41,37 @@ class ReleasedRoom:
 
     def __init__(self, batch: RoomBatch) -> None:
         self.batch = batch
-        self._shares: dict[UserPart, _Share] = {}
-        self._last: tuple[UserPart, _Share] | None = None
+        self.plain = batch.plain
+        self.common = _share(self, batch.common)
+        self._shares: dict[UserPart, RoomShare] = {}
 
     @cached_property
-    def json(self) -> bytes:
-        """The room's items, for all users of a body."""
-        return orjson.dumps({"epoch": self.batch.epoch, "to": self.batch.to, "items": self.batch.items})
+    def lines(self) -> RoomLines:
+        """The room and its items, for all users of a body."""
+        batch = self.batch
+        seqs = [item["seq"] for item in batch.items]
+        room = {"room": batch.room, "epoch": batch.epoch, "to": batch.to, "seqs": seqs}
+        return RoomLines(orjson.dumps(room), orjson.dumps(batch.items))
 
-    def share(self, user: UserId, now_ms: int) -> _Share | None:
-        """Give what the room is to a user; None if she is no member by now."""
+    def share(self, user: UserId, now_ms: int) -> RoomShare | None:
+        """Give what the room is to a user who is not among the `plain`; None if she is no member by now."""
         part = self.batch.for_user(user, now_ms)
         if part is None:
             return None
-        if self._last is not None and self._last[0] is part:
-            return self._last[1]
         share = self._shares.get(part)
         if share is None:
             if len(self._shares) >= _PARTS_MAX:
                 self._shares.clear()
-            share = self._shares[part] = _share(self.batch, part)
-        self._last = part, share
+            share = self._shares[part] = _share(self, part)
         return share
 
 
 class Release(NamedTuple):
-    """One user's release: `payload` for gateways, `digest` for the log, both JSON; `rooms` are those that it names."""
+    """One user's release: `payload` for gateways but for her `shares`, `digest` for the log, both JSON."""
 
     payload: bytes
     digest: bytes
-    rooms: Sequence[RoomId]
+    shares: Sequence[RoomShare]
     is_empty: bool
     rooms_held: int
 
@@ -83,39 +87,41 @@ def release(
     now_ms: int,
 ) -> Release:
     """Put together what one user is given at the end of her hold."""
-    shares: list[_Share] = []
-    named: list[RoomId] = []
+    told: list[RoomShare] = []
+    others: list[RoomShare] = []
     for room in rooms:
-        share = room.share(user, now_ms)
+        share = room.common if user in room.plain else room.share(user, now_ms)
         if share is not None:
-            shares.append(share)
-            named.append(room.batch.room)
-    lines = sorted((share for share in shares if share.line is not None), key=_rank)
-    gone = [orjson.Fragment(orjson.dumps(_gone(one))) for one in lost]
-    total = {"total": sum(share.messages for share in lines), "mentions": sum(share.mentions for share in lines)}
-    told = total | {"rooms": [*(share.line for share in lines[:ROOMS_MAX]), *gone]}
-    stored = total | {"rooms": [*(share.stored for share in lines[:ROOMS_MAX]), *gone]}
+            (others if share.line is None else told).append(share)
+    told.sort(key=_rank)
+    gone = [_gone(one) for one in lost]
+    total, mentions = sum([share.messages for share in told]), sum([share.mentions for share in told])
+    lines = [share.line for share in told[:DIGEST_ROOMS_MAX] if share.line is not None]
+    lines += [orjson.dumps(one) for one in gone]
     payload = {
         "user": user,
         "release_id": hold.release_id,
         "window": [hold.start_ms, hold.end_ms],
         "late_by_s": late_by_s,
-        "digest": told,
-        "rooms": [share.room for share in shares],
+        "total": total,
+        "mentions": mentions,
+        "gone": gone,
         "state": orjson.Fragment(after.encode()),
     }
-    return Release(orjson.dumps(payload), orjson.dumps(stored), named, not lines and not gone, len(lines))
+    digest = b'{"total":%d,"mentions":%d,"rooms":[%b]}' % (total, mentions, b",".join(lines))
+    return Release(orjson.dumps(payload), digest, told + others, not lines, len(told))
 
 
-def batch_body(releases: Sequence[Release], rooms: Mapping[RoomId, ReleasedRoom]) -> bytes:
-    """Write one post to a gateway: whole releases, and each room once."""
-    named = dict.fromkeys(room for one in releases for room in one.rooms)
-    return orjson.dumps(
-        {
-            "rooms": {room: orjson.Fragment(rooms[room].json) for room in named},
-            "releases": [orjson.Fragment(one.payload) for one in releases],
-        }
-    )
+def batch_bodies(releases: Iterable[Release]) -> Iterator[bytes]:
+    """Write posts to a gateway, of some megabytes each; a user's release is whole in one, however large."""
+    body = _Body()
+    for one in releases:
+        body.add(one)
+        if body.size >= BODY_BYTES_MAX:
+            yield body.written()
+            body = _Body()
+    if body.size:
+        yield body.written()
 
 
 def released_record(
@@ -136,24 +142,55 @@ def released_record(
     return orjson.dumps(record)
 
 
-def _share(batch: RoomBatch, part: UserPart) -> _Share:
-    room: dict[str, Any] = {"room": batch.room, "from": part.from_}
+class _Body:
+    """A post: shares by their numbers, each room once, and the users' releases."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._rooms: dict[ReleasedRoom, None] = {}
+        self._numbers: dict[RoomShare, int] = {}
+        self._releases: list[bytes] = []
+
+    def add(self, one: Release) -> None:
+        numbers = self._numbers
+        for share in one.shares:
+            if share not in numbers:
+                self._add_share(share)
+        named = orjson.dumps([numbers[share] for share in one.shares])
+        self._releases.append(one.payload[:-1] + b',"shares":' + named + b"}")
+        self.size += len(one.payload) + len(named)
+
+    def _add_share(self, share: RoomShare) -> None:
+        self._numbers[share] = len(self._numbers)
+        self.size += len(share.json)
+        if share.of not in self._rooms:
+            self._rooms[share.of] = None
+            self.size += sum(map(len, share.of.lines))
+
+    def written(self) -> bytes:
+        shares = [share.json for share in self._numbers]
+        return write_batch([room.lines for room in self._rooms], shares, self._releases)
+
+
+def _share(of: ReleasedRoom, part: UserPart) -> RoomShare:
+    batch = of.batch
+    share: dict[str, Any] = {"room": batch.room, "from": part.from_}
     if part.mine:
-        room["mine"] = part.mine
-    room_json = orjson.Fragment(orjson.dumps(room))
+        share["mine"] = part.mine
     if part.muted or not (part.count or part.expired):
-        return _Share((True, 0), room_json, None, None, 0, 0)
+        return RoomShare(of, 0, orjson.dumps(share), None, 0, 0)
     line = {"room": batch.room, "count": part.count, "mentions": part.mentions}
     line |= {name: value for name in ("first_seq", "last_seq", "last_by") if (value := getattr(part, name)) is not None}
     if part.expired:
         line["expired"] = True
-    stored = orjson.Fragment(orjson.dumps(line))
-    told = stored if part.preview is None else orjson.Fragment(orjson.dumps(line | {"preview": part.preview}))
-    first = bool(part.mentions) or batch.kind == "direct"
-    return _Share((not first, -batch.activity_ms), room_json, told, stored, part.count, part.mentions)
+    told = line if part.preview is None else line | {"preview": part.preview}
+    # Lower comes first: what is for her, and then what was active last.
+    rank = -batch.activity_ms - (_FIRST if part.mentions or batch.kind == "direct" else 0)
+    json = orjson.dumps(share | {"line": told})
+    return RoomShare(of, rank, json, orjson.dumps(line), part.count, part.mentions)
 
 
-def _rank(share: _Share) -> tuple[bool, int]:
+def _rank(share: RoomShare) -> int:
     return share.rank
 
 

@@ -6,19 +6,18 @@ gateways and clients use to drop a second one.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 from kaftalk_dnd_batch.handoff import Handoff
 from kaftalk_dnd_batch.machine import Machine, late_by_s
 from kaftalk_dnd_batch.owned_users import OwnedUser
-from kaftalk_dnd_batch.payloads import Release, ReleasedRoom, batch_body, release, released_record
+from kaftalk_dnd_batch.payloads import Release, ReleasedRoom, batch_bodies, release, released_record
 from kaftalk_dnd_batch.quiet_log import QuietLog, StoredRelease, Write
 from kaftalk_dnd_batch.room_batches import RoomBatches
 from kaftalk_dnd_batch.states import States
 from kaftalk_dnd_batch.store import Sealed, Store
-from kaftalk_protocol.ids import RoomId
 from kaftalk_protocol.quiet_profile import OrgQuiet
 from kaftalk_protocol.quiet_records import Hold, released_key
 from kaftalk_protocol.quiet_state import QuietState
@@ -28,7 +27,6 @@ from kaftalk_runtime.clock import Clock
 from kaftalk_views.lost_rooms import Lost
 from kaftalk_views.room_views import RoomViews
 
-BODY_BYTES_MAX = 4 << 20
 SURE_FOR_S = 1.0
 PATIENCE_MS = 10_000
 YIELD_EVERY = 25
@@ -94,12 +92,12 @@ class Releases:
                 silent.append(user)
         for start_ms, some in by_start.items():
             # Apart from each other: a room's part is another one for another start.
-            made, rooms = await self._make(some, start_ms)
-            await self._hand_over(made, rooms)
+            made = await self._make(some, start_ms)
+            await self._hand_over(made)
             await self._note(made)
         await self._end_silent(silent)
 
-    async def _make(self, users: Sequence[OwnedUser], start_ms: int) -> tuple[list[_Made], dict[RoomId, ReleasedRoom]]:
+    async def _make(self, users: Sequence[OwnedUser], start_ms: int) -> list[_Made]:
         with _steps.labels("read").time():
             ids = [user.id for user in users]
             rooms_of = await self._views.rooms_of_many(ids)
@@ -115,7 +113,7 @@ class Releases:
                 made.append(self._made(user, held, lost_by[user.id]))
                 if number % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
-        return made, rooms
+        return made
 
     def _made(self, user: OwnedUser, rooms: Sequence[ReleasedRoom], lost: Sequence[Lost]) -> _Made:
         hold, now_ms = _hold_of(user), self._clock.now_ms()
@@ -127,7 +125,7 @@ class Releases:
             after = self._store.seal(user, self._machine.done(user.quiet, now_ms, noted=False))
         return _Made(user, hold, made, after, state, late_s)
 
-    async def _hand_over(self, made: Sequence[_Made], rooms: Mapping[RoomId, ReleasedRoom]) -> None:
+    async def _hand_over(self, made: Sequence[_Made]) -> None:
         """Post to all gateways that have sockets of these users, whoever still owns them a moment before."""
         with _steps.labels("hand over").time():
             online = await self._handoff.online([one.user.id for one in made])
@@ -141,7 +139,7 @@ class Releases:
                 *(
                     self._handoff.release(gateway, body)
                     for gateway, users in online.items()
-                    for body in _bodies([by_user[user] for user in users if user in by_user], rooms)
+                    for body in batch_bodies([by_user[user] for user in users if user in by_user])
                 )
             )
 
@@ -177,26 +175,6 @@ class Releases:
             user.id, one.hold, one.release, late_by_s=one.late_by_s, now_ms=now_ms, fence=self._store.fence(user.shard)
         )
         return Write(user.shard, released_key(user.id, one.hold.release_id), value)
-
-
-def _bodies(releases: Sequence[Release], rooms: Mapping[RoomId, ReleasedRoom]) -> Iterator[bytes]:
-    """Split into posts of some megabytes; a user's release is whole in one, however large."""
-    batch: list[Release] = []
-    named: set[RoomId] = set()
-    size = 0
-    for one in releases:
-        fresh = set(one.rooms) - named
-        more = len(one.payload) + sum(len(rooms[room].json) for room in fresh)
-        if batch and size + more > BODY_BYTES_MAX:
-            yield batch_body(batch, rooms)
-            batch, named, size = [], set(), 0
-            fresh = set(one.rooms)
-            more = len(one.payload) + sum(len(rooms[room].json) for room in fresh)
-        batch.append(one)
-        named |= fresh
-        size += more
-    if batch:
-        yield batch_body(batch, rooms)
 
 
 def _hold_of(user: OwnedUser) -> Hold:

@@ -6,7 +6,8 @@ from starlette.routing import BaseRoute
 from kaftalk_gateway.quiet_states import QuietHours
 from kaftalk_gateway.releases import Releases
 from kaftalk_protocol.quiet_profile import STORED
-from kaftalk_protocol.quiet_state import QuietStates, ReleaseBatch
+from kaftalk_protocol.quiet_state import QuietStates
+from kaftalk_protocol.release_batch import ReleaseBatch
 from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.internal_routes import signed_route
 

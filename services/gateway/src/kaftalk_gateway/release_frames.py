@@ -1,74 +1,90 @@
 """`release` frames: what one user's hold held, in parts of a bounded size. Pure.
 
-A room of a batch is written once for all who get the same of it.
+What a room of a batch is to many users is written once, and its items are not even read if they go out as they came.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from kaftalk_protocol.ids import RoomId
-from kaftalk_protocol.quiet_state import BatchRoom, UserRelease, UserRoom
+from kaftalk_protocol.release_batch import DIGEST_ROOMS_MAX, BatchRoom, ReleaseBatch, Share, UserRelease
 
 PART_BYTES = 400 * 1024
 
 
-class BatchRooms:
-    """The rooms of a batch, as they are written into frames."""
+@dataclass(slots=True)
+class Part:
+    """What a room of a batch is to some of its users; `line` is that of their digests."""
 
-    def __init__(self, rooms: Mapping[RoomId, BatchRoom]) -> None:
-        self._rooms = rooms
-        self._items: dict[RoomId, list[bytes]] = {}
-        self._written: dict[tuple[RoomId, int], list[bytes]] = {}
+    share: Share
+    room: BatchRoom
+    line: bytes | None
+    written: list[bytes] | None = None
 
-    def __getitem__(self, room: RoomId) -> BatchRoom:
-        return self._rooms[room]
+    @property
+    def has_items(self) -> bool:
+        """Tell whether there is anything to show of the room."""
+        return bool(self.room.seqs) and self.room.seqs[-1] > self.share.from_
 
-    def __contains__(self, room: RoomId) -> bool:
-        return room in self._rooms
 
-    def has_items(self, part: UserRoom) -> bool:
-        """Tell whether there is anything to show of one user's part of a room."""
-        items = self._rooms[part.room].items
-        return bool(items) and items[-1].seq > part.from_
+class BatchParts:
+    """The parts of a batch, as they are written into frames."""
 
-    def write(self, part: UserRoom) -> list[bytes]:
-        """Write one user's part of a room: as one object, or as several that follow each other if it is large."""
-        if part.mine:
-            return self._write(part)
-        key = (part.room, part.from_)
-        if key not in self._written:
-            self._written[key] = self._write(part)
-        return self._written[key]
+    def __init__(self, batch: ReleaseBatch) -> None:
+        self._batch = batch
+        self._parts: dict[int, Part] = {}
 
-    def _write(self, part: UserRoom) -> list[bytes]:
-        room = self._rooms[part.room]
-        if part.room not in self._items:
-            self._items[part.room] = [orjson.dumps(item.model_dump()) for item in room.items]
-        own = set(part.mine)
+    def of(self, release: UserRelease) -> dict[RoomId, Part]:
+        """Give one user's parts by room, in the order of her digest."""
+        parts = (self._part(number) for number in release.shares)
+        return {part.share.room: part for part in parts}
+
+    def _part(self, number: int) -> Part:
+        part = self._parts.get(number)
+        if part is None:
+            share = self._batch.share(number)
+            line = None if share.line is None else share.line.model_dump_json().encode()
+            part = self._parts[number] = Part(share, self._batch.rooms[share.room], line)
+        return part
+
+    def write(self, part: Part) -> list[bytes]:
+        """Write a part: as one object, or as several that follow each other if it is large."""
+        if part.written is None:
+            part.written = self._write(part.share, part.room)
+        return part.written
+
+    def _write(self, share: Share, room: BatchRoom) -> list[bytes]:
+        items = self._batch.items(share.room)
+        if share.from_ < room.seqs[0] and not share.mine and len(items) <= PART_BYTES:
+            return [_room(room, share.from_, room.to, items)]
+        own = set(share.mine)
         chosen = [
-            (item.seq, _marked(written, item.seq, own) if own else written)
-            for item, written in zip(room.items, self._items[part.room], strict=True)
-            if item.seq > part.from_
+            (item["seq"], orjson.dumps(_marked(item, own))) for item in orjson.loads(items) if item["seq"] > share.from_
         ]
         pieces = list(_split(chosen))
-        from_, written = part.from_, []
+        from_, written = share.from_, []
         for number, piece in enumerate(pieces, 1):
             to = room.to if number == len(pieces) else piece[-1][0]
-            head = orjson.dumps({"room": part.room, "epoch": room.epoch, "from": from_, "to": to})
-            written.append(head[:-1] + b',"items":[' + b",".join([text for _, text in piece]) + b"]}")
+            written.append(_room(room, from_, to, b"[" + b",".join([text for _, text in piece]) + b"]"))
             from_ = to
         return written
 
 
-def release_frames(release: UserRelease, rooms: Iterable[bytes]) -> list[bytes]:
-    """Write the parts of a release that has these rooms; the digest is in the first."""
+def release_frames(release: UserRelease, parts: Iterable[Part], rooms: Iterable[bytes]) -> list[bytes]:
+    """Write the frames of a release that shows these rooms; the digest of all `parts` is in the first."""
     groups = list(_grouped(rooms)) or [[]]
-    return [_frame(release, number, len(groups), group) for number, group in enumerate(groups, 1)]
+    digest = _digest(release, parts)
+    return [
+        _frame(release, number, len(groups), digest if number == 1 else b"", group)
+        for number, group in enumerate(groups, 1)
+    ]
 
 
-def _frame(release: UserRelease, number: int, of: int, group: list[bytes]) -> bytes:
+def _frame(release: UserRelease, number: int, of: int, digest: bytes, group: list[bytes]) -> bytes:
     frame: dict[str, Any] = {
         "t": "release",
         "release_id": release.release_id,
@@ -78,9 +94,19 @@ def _frame(release: UserRelease, number: int, of: int, group: list[bytes]) -> by
     }
     if release.late_by_s is not None:
         frame["late_by_s"] = release.late_by_s
-    if number == 1:
-        frame["digest"] = release.digest.model_dump()
-    return orjson.dumps(frame)[:-1] + b',"rooms":[' + b",".join(group) + b"]}"
+    return orjson.dumps(frame)[:-1] + digest + b',"rooms":[' + b",".join(group) + b"]}"
+
+
+def _digest(release: UserRelease, parts: Iterable[Part]) -> bytes:
+    lines = list(islice((part.line for part in parts if part.line is not None), DIGEST_ROOMS_MAX))
+    lines += [line.model_dump_json().encode() for line in release.gone]
+    head = b',"digest":{"total":%d,"mentions":%d,"rooms":[' % (release.total, release.mentions)
+    return head + b",".join(lines) + b"]}"
+
+
+def _room(room: BatchRoom, from_: int, to: int, items: bytes) -> bytes:
+    head = orjson.dumps({"room": room.room, "epoch": room.epoch, "from": from_, "to": to})
+    return head[:-1] + b',"items":' + items + b"}"
 
 
 def _grouped(rooms: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -110,12 +136,9 @@ def _split(items: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
         yield piece
 
 
-def _marked(written: bytes, seq: int, own: set[tuple[int, str]]) -> bytes:
+def _marked(item: dict[str, Any], own: set[tuple[int, str]]) -> dict[str, Any]:
     """Mark the reader's own reactions in an item."""
-    emojis = {emoji for at, emoji in own if at == seq}
-    if not emojis:
-        return written
-    item = orjson.loads(written)
-    for reaction in item["e"].get("reactions", ()):
+    emojis = {emoji for seq, emoji in own if seq == item["seq"]}
+    for reaction in item["e"].get("reactions", ()) if emojis else ():
         reaction["me"] = reaction["emoji"] in emojis
-    return orjson.dumps(item)
+    return item

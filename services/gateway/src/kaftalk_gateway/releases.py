@@ -11,10 +11,10 @@ from kaftalk_gateway.holding import Holding, is_kept_from
 from kaftalk_gateway.holds import RoomHold
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.quiet_states import QuietHours
-from kaftalk_gateway.release_frames import BatchRooms, release_frames
+from kaftalk_gateway.release_frames import BatchParts, Part, release_frames
 from kaftalk_gateway.resume import Resumer
 from kaftalk_protocol.ids import RoomId
-from kaftalk_protocol.quiet_state import BatchRoom, ReleaseBatch, UserRelease, UserRoom
+from kaftalk_protocol.release_batch import BatchRoom, ReleaseBatch, UserRelease
 from kaftalk_protocol.server_frames import Resumed
 
 _AT_ONCE_BYTES = 256 * 1024
@@ -46,22 +46,22 @@ class Releases:
         Live traffic goes between them.
         """
         await self._arrived(batch.rooms)
-        rooms, slow = BatchRooms(batch.rooms), list[asyncio.Task[None]]()
-        for done, release in enumerate(batch.releases, 1):
+        parts, slow = BatchParts(batch), list[asyncio.Task[None]]()
+        for done, release in enumerate(batch.releases(), 1):
             member = self._hub.members.get(release.user)
             if member is not None and _is_on(member, release):
-                slow += self._release(member, release, rooms)
+                slow += self._release(member, release, parts)
             self._hours.take(release.state)
             if done % _USERS_A_ROUND == 0:
                 await asyncio.sleep(0)
         if slow:
             await asyncio.wait(slow, timeout=_HAND_OVER_S)
 
-    def _release(self, member: Member, release: UserRelease, rooms: BatchRooms) -> list[asyncio.Task[None]]:
+    def _release(self, member: Member, release: UserRelease, parts: BatchParts) -> list[asyncio.Task[None]]:
         holds = self._holding.let_go(member)
         slow = []
         for connection in member.connections:
-            plan = self._plan(connection, release, rooms, holds)
+            plan = self._plan(connection, release, parts, holds)
             for room, catch in plan.follow.items():
                 self._hub.feeds[room].listeners.pop(connection, None)
                 connection.catching[room] = catch
@@ -77,57 +77,54 @@ class Releases:
         return slow
 
     def _plan(
-        self, connection: Connection, release: UserRelease, rooms: BatchRooms, holds: dict[RoomId, RoomHold]
+        self, connection: Connection, release: UserRelease, batch: BatchParts, holds: dict[RoomId, RoomHold]
     ) -> _Plan:
         """Say what a connection gets of the rooms that are kept from it; the others catch up or are live already."""
-        parts = {part.room: part for part in release.rooms if part.room in rooms}
+        parts = batch.of(release)
         plan = _Plan([], {})
         shown: list[bytes] = []
         # In the order of the payload: what is for her first, then what is newest.
         for room in [*parts, *(holds.keys() - parts.keys())]:
             if room in holds and is_kept_from(connection, room, holds[room]):
-                self._plan_room(connection, parts.get(room), rooms, self._hub.feeds[room], holds[room], shown, plan)
-        if any(rooms.has_items(part) for part in parts.values()):
-            plan.frames[:0] = release_frames(release, shown)
+                self._plan_room(connection, parts.get(room), batch, self._hub.feeds[room], holds[room], shown, plan)
+        if any(part.has_items for part in parts.values()):
+            plan.frames[:0] = release_frames(release, parts.values(), shown)
         return plan
 
     def _plan_room(  # noqa: PLR0913 - one room of one connection
         self,
         connection: Connection,
-        part: UserRoom | None,
-        rooms: BatchRooms,
+        part: Part | None,
+        batch: BatchParts,
         feed: Feed,
         hold: RoomHold,
         shown: list[bytes],
         plan: _Plan,
     ) -> None:
         in_view = connection.focused == feed.room
-        if part is None or not self._is_releasable(connection, part, rooms, feed, hold):
+        if part is None or not self._is_releasable(connection, part, feed, hold):
             if not in_view:
                 plan.follow[feed.room] = CatchUp(hold.floor)
             return
-        if rooms.has_items(part):
-            shown += rooms.write(part)
+        if part.has_items:
+            shown += batch.write(part)
         else:
-            plan.frames.append(_passed(part, rooms, hold))
-        to = rooms[part.room].to
-        if not in_view or connection.focused_at > to:
-            plan.follow[feed.room] = CatchUp(to)
+            plan.frames.append(_passed(part.room, hold))
+        if not in_view or connection.focused_at > part.room.to:
+            plan.follow[feed.room] = CatchUp(part.room.to)
 
-    def _is_releasable(
-        self, connection: Connection, part: UserRoom, rooms: BatchRooms, feed: Feed, hold: RoomHold
-    ) -> bool:
+    def _is_releasable(self, connection: Connection, part: Part, feed: Feed, hold: RoomHold) -> bool:
         """Tell whether a connection may jump over what is released; else the events come, one by one.
 
         It may not if corrections of what it has are still to come, or if nothing is released of what it has not: that
         has been read on another device.
         """
-        here = min(rooms[part.room].to, feed.last if feed.last is not None else -1)
+        here = min(part.room.to, feed.last if feed.last is not None else -1)
         catch = connection.catching.get(feed.room)
         is_behind = catch is not None and catch.position is not None and catch.position < here
-        if here < rooms[part.room].to or is_behind:
+        if here < part.room.to or is_behind:
             return False
-        return part.from_ <= hold.floor or rooms.has_items(part)
+        return part.share.from_ <= hold.floor or part.has_items
 
     async def _arrived(self, rooms: dict[RoomId, BatchRoom]) -> None:
         """Wait a moment for events on their way that a release is already about."""
@@ -158,7 +155,6 @@ def _is_on(member: Member, release: UserRelease) -> bool:
     return member.quiet.armed is not None and member.quiet.armed.release_id == release.release_id
 
 
-def _passed(part: UserRoom, rooms: BatchRooms, hold: RoomHold) -> bytes:
+def _passed(room: BatchRoom, hold: RoomHold) -> bytes:
     """Say that nothing up to the release is left to be shown."""
-    room = rooms[part.room]
-    return Resumed(room=part.room, epoch=room.epoch, from_=hold.floor, to=max(hold.floor, room.to), count=0).encode()
+    return Resumed(room=room.room, epoch=room.epoch, from_=hold.floor, to=max(hold.floor, room.to), count=0).encode()
