@@ -90,7 +90,8 @@ def _checked(scope: Scope, body: bytes, bytes_max: int) -> Scope:
     if not _is_json(Headers(scope=scope)):
         raise BadBody(Code.UNSUPPORTED, "the body is not application/json")
     parse_object(body)
-    scope = {**scope, "headers": list(scope["headers"])}
+    # In place: those outside look into the same scope for what was found.
+    scope["headers"] = list(scope["headers"])
     MutableHeaders(scope=scope)["content-type"] = "application/json"
     return scope
 
