@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from kaftalk_protocol.ids import RoomId
 from kaftalk_runtime.redis_client import Redis, open_redis
-from kaftalk_testing.log_twin import LogTwin, RoomTwin
+from kaftalk_testing.log_twin import LogTwin, MediaTopicTwin, RoomTwin
 from kaftalk_testing.room_logs import START_MS
 from kaftalk_views import generation
 from kaftalk_views.catch_up import CatchUp
@@ -19,6 +19,7 @@ from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
 from kaftalk_views.notes import Notes
 from kaftalk_views.room_views import RoomViews
+from kaftalk_views.sendings import Sendings
 from kaftalk_views.users import Users
 
 SHARDS = 4
@@ -40,8 +41,13 @@ def log() -> LogTwin:
 
 
 @pytest.fixture
-def views(redis: Redis) -> RoomViews:
-    return RoomViews(redis, shards=SHARDS)
+def media_topic() -> MediaTopicTwin:
+    return MediaTopicTwin()
+
+
+@pytest.fixture
+def views(redis: Redis, media_topic: MediaTopicTwin) -> RoomViews:
+    return RoomViews(redis, shards=SHARDS, sendings=Sendings(media_topic, shards=SHARDS))
 
 
 @pytest.fixture

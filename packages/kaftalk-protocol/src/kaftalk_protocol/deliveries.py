@@ -22,7 +22,7 @@ MEMBERSHIP = 1
 DELETION = 2
 """Flag: the event takes a message away; the gateway blanks it in its tail."""
 EDIT = 4
-"""Flag: the event carries words of an older message, which not every member may read."""
+"""Flag: the event carries words or media of an older message, which not every member may have."""
 
 
 @dataclass(frozen=True, slots=True)

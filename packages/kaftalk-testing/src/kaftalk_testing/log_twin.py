@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from kaftalk_protocol.ids import RoomId
+from kaftalk_protocol.media import Sending, parse
 from kaftalk_protocol.records import AnyRecord, encode
 from kaftalk_protocol.topics import Placement
-from kaftalk_roomlog.errors import OutOfRange, UnknownTopic
+from kaftalk_roomlog.errors import AppendRefused, OutOfRange, Reason, UnknownTopic
+from kaftalk_roomlog.partition_queue import Appended
 from kaftalk_roomlog.records import LogRecord
 
 
@@ -95,3 +97,23 @@ class RoomTwin:
             self.now_ms += 1
             offset = self.log.append(self.placement.topic, value, self.now_ms)
         return self.placement.seq(offset)
+
+
+class MediaTopicTwin:
+    """What is appended to `kaftalk.media`; nothing is while it is `away`."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.sendings: list[Sending] = []
+
+    async def append(
+        self, topic: str, value: bytes, *, key: bytes | None = None, partition: int | None = 0, timeout_s: float = 10.0
+    ) -> Appended:
+        """Append one record. Raises AppendRefused."""
+        del partition, timeout_s
+        if self.away:
+            raise AppendRefused(topic, Reason.UNAVAILABLE)
+        record = parse((key or b"").decode(), value)
+        assert isinstance(record, Sending)
+        self.sendings.append(record)
+        return Appended(len(self.sendings) - 1, 0, resent=False)

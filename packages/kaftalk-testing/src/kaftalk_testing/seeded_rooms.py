@@ -51,6 +51,7 @@ class RoomSeed:
                 TopicSpec(names.ROOMS, shards, compacted=True),
                 TopicSpec(names.SNAPSHOTS, shards, compacted=True, record_bytes_max=SNAPSHOT_BYTES_MAX),
                 TopicSpec(names.CURSORS, shards, compacted=True),
+                TopicSpec(names.MEDIA, shards, compacted=True),
             ]
         )
 

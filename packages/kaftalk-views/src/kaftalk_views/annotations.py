@@ -18,6 +18,8 @@ from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.records import VERSION, Delete, Edit
 from kaftalk_views.view_fields import Command
 
+_EMPTY: dict[str, object] = {"text": "", "media": [], "ext": None}
+
 
 def edit_note(room: RoomId, seq: int, ts: int, edit: Edit) -> list[Command]:
     """Give the commands of an edit: the note, and whom the message names now."""
@@ -95,15 +97,30 @@ class Overlay:
 
 
 def blank(value: bytes) -> bytes:
-    """Take text, media and extras out of a stored message or edit whose message is deleted by now."""
-    record = orjson.loads(value)
-    empty: dict[str, object] = {"text": "", "media": [], "ext": None}
-    return orjson.dumps(record | {name: empty[name] for name in empty.keys() & record.keys()})
+    """Take text, media and extras out of a stored message, or what was laid over it, that is deleted by now."""
+    return orjson.dumps(blanked(orjson.loads(value)))
 
 
 def hide(value: bytes) -> bytes:
-    """Take text and mentions out of a stored edit whose message the viewer may not read."""
-    return orjson.dumps(orjson.loads(value) | {"text": "", "mentions": []})
+    """Take out of a stored edit, or the status of a media object, what is of a message the viewer may not read."""
+    return orjson.dumps(hidden(orjson.loads(value)))
+
+
+def blanked(record: dict[str, Any]) -> dict[str, Any]:
+    """Give a message, edit or status without what was said."""
+    if record.get("k") == "media":
+        return _status_only(record)
+    return record | {name: _EMPTY[name] for name in _EMPTY.keys() & record.keys()}
+
+
+def hidden(record: dict[str, Any]) -> dict[str, Any]:
+    """Give an edit or status without what was said, and to whom."""
+    return _status_only(record) if record.get("k") == "media" else record | {"text": "", "mentions": []}
+
+
+def _status_only(record: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what a picture or voice looks like."""
+    return {name: record[name] for name in ("v", "k", "media", "status", "target") if name in record}
 
 
 def _by_emoji_and_user(stored: Mapping[str, str]) -> dict[tuple[str, UserId], int]:
@@ -118,4 +135,4 @@ def _by_emoji_and_user(stored: Mapping[str, str]) -> dict[tuple[str, UserId], in
 def media_status(note: str) -> dict[str, Any]:
     """Read the status of a media object from its note, as fields of the object in messages."""
     record = orjson.loads(note)["media"]
-    return {name: value for name, value in record.items() if name not in ("v", "k", "media")}
+    return {name: value for name, value in record.items() if name not in ("v", "k", "media", "target")}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from kaftalk_protocol.ids import RoomId
+from kaftalk_protocol.media import Sending
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.errors import OutOfRange, ReadError
@@ -99,7 +100,9 @@ class CatchUp:
         if end - max(state.applied_seq + 1, placement.base) <= CHUNK_RECORDS:
             projection = await self._whole(placement, state, end)
         else:
-            projection = restore(await self._fold_only(placement, state, end), shard=self._shard(placement))
+            state, sendings = await self._fold_only(placement, state, end)
+            projection = restore(state, shard=self._shard(placement))
+            projection.sendings = sendings
         if not projection:
             raise ViewUnknown(placement.room)
         if await self._views.project(projection):
@@ -114,15 +117,16 @@ class CatchUp:
         tail = fold(state, placement, records, shard=shard)
         return tail if start is None else start.then(tail) if tail else start
 
-    async def _fold_only(self, placement: Placement, state: RoomState, end: int) -> RoomState:
-        """Fold a long log for its state alone; its annotations are made at the first need."""
+    async def _fold_only(self, placement: Placement, state: RoomState, end: int) -> tuple[RoomState, list[Sending]]:
+        """Fold a long log for its state and what it sends; its annotations are made at the first need."""
         first = max(state.applied_seq + 1, placement.base)
+        sendings: list[Sending] = []
         try:
             async for records in chunks(self._log, placement, first, end - 1):
-                fold(state, placement, records, shard=0)
+                sendings += fold(state, placement, records, shard=0).sendings
         except OutOfRange as error:
             raise ViewUnknown(placement.room) from error
-        return state
+        return state, sendings
 
     async def _read(self, placement: Placement, first: int, last: int) -> list[LogRecord]:
         try:

@@ -10,8 +10,8 @@ import orjson
 
 from kaftalk_protocol.deliveries import RoomEvent
 from kaftalk_protocol.errors import Code, Refused
-from kaftalk_protocol.ids import RoomId, UserId
-from kaftalk_protocol.records import Edit, Message
+from kaftalk_protocol.ids import MediaId, RoomId, UserId
+from kaftalk_protocol.records import Edit, Media, Message
 from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.errors import OutOfRange
 from kaftalk_views.annotations import blank, hide
@@ -54,6 +54,11 @@ class Target:
     deleted_seq: int | None
     reactions: dict[tuple[str, UserId], int]
     taken_back: dict[tuple[str, UserId], int]
+
+    @property
+    def media(self) -> list[MediaId]:
+        """The ids of the media objects it sent."""
+        return [MediaId(part["id"]) for part in self.message.media if "id" in part]
 
     @property
     def deleted(self) -> bool:
@@ -131,7 +136,7 @@ class RoomHistory:
     ) -> Missed:
         """Give all events that are visible in `(position, head]`, raw; what is deleted by now is blank.
 
-        So are edits of messages that the viewer may not read.
+        So are edits of messages that the viewer may not read, and what their media look like.
 
         Without a viewer nothing is left out for membership's sake (a gateway that repairs a gap). The head is the
         view's, unless a higher one is asked for, which is then waited for.
@@ -281,18 +286,18 @@ def _finish(cut: Cut, overlays: Overlays, viewer: UserId, bytes_max: int | None,
 
 
 def _text_of(one: Shown) -> int | None:
-    """Give the seq of the message whose text an event carries."""
+    """Give the seq of the message whose text or media an event carries."""
     match one.record:
         case Message():
             return one.seq
-        case Edit():
+        case Edit() | Media():
             return one.record.target
     return None
 
 
 def _readable(one: Shown, floor: int) -> Shown:
     """Give an event as those may see it who may read from `floor` on."""
-    if isinstance(one.record, Edit) and one.record.target < floor:
+    if isinstance(one.record, Edit | Media) and (one.record.target or 0) < floor:
         return replace(one, value=hide(one.value))
     return one
 

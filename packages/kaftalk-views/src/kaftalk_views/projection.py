@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.deliveries import DELETION, EDIT, MEMBERSHIP, RoomEvent
 from kaftalk_protocol.ids import RoomId, UserId
+from kaftalk_protocol.media import Sending
 from kaftalk_protocol.records import (
     AnyRecord,
     Ban,
@@ -35,6 +36,7 @@ from kaftalk_protocol.topics import Placement
 from kaftalk_roomlog.records import LogRecord
 from kaftalk_views.annotations import delete_note, edit_note, media_note
 from kaftalk_views.lost_rooms import Lost, lose, regain
+from kaftalk_views.sendings import removed_by, sent_by
 from kaftalk_views.view_fields import Command, Touched, clear, write_state
 
 MISSING = ""
@@ -78,7 +80,10 @@ class Moved(NamedTuple):
 
 @dataclass(slots=True)
 class Projection:
-    """What a batch makes of a room. `state` is after it; `expected` is the applied seq that Redis must still have."""
+    """What a batch makes of a room. `state` is after it; `expected` is the applied seq that Redis must still have.
+
+    `sendings` are what `kaftalk.media` must have before the view moves.
+    """
 
     room: RoomId
     expected: str
@@ -88,6 +93,7 @@ class Projection:
     voids: list[Void] = field(default_factory=list)
     joined: list[Moved] = field(default_factory=list)
     removed: list[Moved] = field(default_factory=list)
+    sendings: list[Sending] = field(default_factory=list)
     applied_seq: int = -1
     shown_seq: int | None = None
     last_item: str | None = None
@@ -106,6 +112,7 @@ class Projection:
             voids=self.voids + later.voids,
             joined=self.joined + later.joined,
             removed=self.removed + later.removed,
+            sendings=self.sendings + later.sendings,
             last_item=later.last_item or self.last_item,
             activity_ms=later.activity_ms or self.activity_ms,
         )
@@ -137,7 +144,7 @@ def flags_of(record: AnyRecord) -> int:
     """Give the flags that a gateway reads before it opens an event."""
     if isinstance(record, _MEMBERSHIP):
         return MEMBERSHIP
-    if isinstance(record, Edit):
+    if isinstance(record, Edit | Media):
         return EDIT
     return DELETION if isinstance(record, Delete) else 0
 
@@ -221,6 +228,8 @@ class _Batch:
         self.whole(notes_from=0)
 
     def _message(self, seq: int, record: Message) -> None:
+        if record.media:
+            self.out.sendings += sent_by(self.state.room, seq, record)
         self._indexed.append(str(seq))
         self._mentions += [f"{seq}:{user}" for user in record.mentions]
         if record.mention_all:
@@ -279,6 +288,7 @@ class _Batch:
             commands += edit_note(room, seq, stored.ts, record)
         elif isinstance(record, Delete):
             self._flush_index()
+            self.out.sendings += removed_by(room, record)
             commands += delete_note(room, seq, stored.ts, record)
         elif isinstance(record, Reaction):
             sign = 1 if record.on else -1

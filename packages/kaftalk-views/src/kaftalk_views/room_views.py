@@ -19,9 +19,10 @@ from kaftalk_roomlog.shards import shard_of
 from kaftalk_runtime.redis_client import Redis, RedisRefused
 from kaftalk_views import generation
 from kaftalk_views.compare_and_set import DONE, compare_and_set
-from kaftalk_views.errors import ViewsLost, ViewUnknown
+from kaftalk_views.errors import ViewsLost, ViewUnavailable, ViewUnknown
 from kaftalk_views.lost_rooms import Lost, lost_read, lost_since
 from kaftalk_views.projection import Projection
+from kaftalk_views.sendings import Sendings
 from kaftalk_views.view_fields import Command, invite_of, member_of, read_state, state_reads, stream_field
 
 POLL_FIRST_S = 0.001
@@ -97,14 +98,15 @@ def unknown_room() -> Refused:
 
 
 class RoomViews:
-    """Reads the views of rooms and moves them.
+    """Reads the views of rooms and moves them; whoever moves them past media gives `sendings`.
 
     All methods raise RedisAway; those that need a view raise ViewUnknown if Redis has none.
     """
 
-    def __init__(self, redis: Redis, *, shards: int) -> None:
+    def __init__(self, redis: Redis, *, shards: int, sendings: Sendings | None = None) -> None:
         self.redis = redis
         self.shards = shards
+        self._sendings = sendings
 
     def shard(self, room: RoomId) -> int:
         """Give the shard of a room."""
@@ -113,11 +115,19 @@ class RoomViews:
     # --- moving ---
 
     async def project(self, projection: Projection) -> bool:
-        """Write a projection; False if the view stood elsewhere and nothing was written."""
+        """Write a projection; False if the view stood elsewhere and nothing was written.
+
+        Raises ViewUnavailable if Kafka cannot be told now what it sends.
+        """
         return (await self.project_many([projection]))[0]
 
     async def project_many(self, projections: Sequence[Projection]) -> list[bool]:
-        """Write projections of different rooms in few round trips; each takes effect whole or not at all."""
+        """Write projections of different rooms in few round trips; each takes effect whole or not at all.
+
+        Raises ViewUnavailable if Kafka cannot be told now what they send.
+        """
+        if any(one.sendings for one in projections):
+            await self.tell(projections)
         done: list[bool] = []
         for at in range(0, len(projections), ROOMS_A_ROUND):
             calls = [
@@ -126,6 +136,17 @@ class RoomViews:
             ]
             done += [_done(reply) for reply in await self.redis.many(calls)]
         return done
+
+    async def tell(self, projections: Sequence[Projection]) -> None:
+        """Tell Kafka which media they send and remove, once; their views may move then.
+
+        Raises ViewUnavailable.
+        """
+        if self._sendings is None:
+            raise ViewUnavailable(projections[0].room)
+        await self._sendings.append([sending for one in projections for sending in one.sendings])
+        for one in projections:
+            one.sendings = []
 
     # --- whole states ---
 
