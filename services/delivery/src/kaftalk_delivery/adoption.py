@@ -58,13 +58,15 @@ class Adoption:
     def want(self, room: OwnedRoom) -> None:
         """Make a room live, or live again from where its view stands."""
         self._reader.remove(room.placement.topic)
-        room.head = room.state = None
+        room.start_anew()
         self._waiting[room.id] = room
         self._wake.set()
 
     def forget(self, room: OwnedRoom) -> None:
         """Let go of a room."""
         self._waiting.pop(room.id, None)
+        if room.behind is not None:
+            room.start_anew()
         self._reader.remove(room.placement.topic)
 
     async def run(self) -> None:

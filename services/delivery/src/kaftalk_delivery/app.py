@@ -15,6 +15,7 @@ from kaftalk_delivery.janitor import Janitor
 from kaftalk_delivery.lag import ShardLag
 from kaftalk_delivery.link_endpoint import link_route
 from kaftalk_delivery.links import Links
+from kaftalk_delivery.media_lane import MediaLane
 from kaftalk_delivery.notices import Notices
 from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
 from kaftalk_delivery.position_writer import PositionWriter
@@ -42,9 +43,10 @@ from kaftalk_runtime.tasks import Tasks
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.room_views import RoomViews
+from kaftalk_views.sendings import Sendings
 
 _LINK_MESSAGE_BYTES_MAX = 8 << 20
-_SYSTEM_TOPICS = (names.ROOMS, names.SNAPSHOTS, names.CURSORS)
+_SYSTEM_TOPICS = (names.ROOMS, names.SNAPSHOTS, names.CURSORS, names.MEDIA)
 _GROUP = "kaftalk-delivery"
 _FIRST_SHARDS_S = 15.0
 # Others learn of our leaving with their next heartbeat to the group; until then we go on.
@@ -97,7 +99,8 @@ class App:
         self._logs = logs = _Logs(settings)
         self._redis = redis = open_redis(settings.redis_url)
         self._rooms = rooms = OwnedRooms()
-        self._room_views = views = RoomViews(redis, shards=settings.shards)
+        sendings = Sendings(logs.writer, shards=settings.shards)
+        self._room_views = views = RoomViews(redis, shards=settings.shards, sendings=sendings)
         catch_up = CatchUp(views, logs.ranges)
         self._links = self._wire_links()
         self._adoption = Adoption(rooms, logs.reader, logs.ranges, views, catch_up, logs.snapshots, live=self._are_live)
@@ -120,6 +123,7 @@ class App:
             self._views,
             self._links,
             lag=ShardLag(rooms, self._owned),
+            media=MediaLane(views, self._tasks, recover=self._views.abandon),
             recover=self._views.abandon,
             troubled=epochs.troubled,
         )

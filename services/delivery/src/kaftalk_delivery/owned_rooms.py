@@ -12,12 +12,15 @@ from kaftalk_views.projection import Projection
 class OwnedRoom:
     """One room: where its log is, how far it is followed, and its state if that was needed yet.
 
-    `head` is None until the room is live here. `unwritten` is what Redis has not taken yet. `since_snapshot` counts
+    `head` is None until the room is live here. `unwritten` is what Redis has not taken yet, `behind` what waits before
+    it until Kafka knows which media it sends. `since_snapshot` counts
     the records since the last snapshot, `touched_s` is when the last one came (monotonic). `is_new`: it was placed just
     now, and whoever made it has applied its first record, so that its members are not seen joining here.
     """
 
-    __slots__ = ("head", "is_new", "placement", "shard", "since_snapshot", "state", "touched_s", "unwritten")
+    __slots__ = (
+        "behind", "head", "is_new", "placement", "shard", "since_snapshot", "state", "touched_s", "unwritten",
+    )  # fmt: skip
 
     def __init__(self, placement: Placement, shard: int) -> None:
         self.placement = placement
@@ -26,6 +29,7 @@ class OwnedRoom:
         self.head: RoomHead | None = None
         self.state: RoomState | None = None
         self.unwritten: Projection | None = None
+        self.behind: list[Projection] | None = None
         self.since_snapshot = 0
         self.touched_s = 0.0
 
@@ -33,6 +37,18 @@ class OwnedRoom:
     def id(self) -> RoomId:
         """The room's id."""
         return self.placement.room
+
+    @property
+    def is_written(self) -> bool:
+        """Whether its view holds all that was folded."""
+        return self.unwritten is None and self.behind is None
+
+    def start_anew(self) -> None:
+        """Forget how far it was followed: it becomes live again, or is another's."""
+        if self.behind is not None:
+            # Its state is ahead of what Kafka was told: no snapshot may hold it.
+            self.since_snapshot = 0
+        self.head = self.state = self.behind = None
 
     def stand_at(self, applied_seq: int, shown_seq: int | None) -> None:
         """Note how far the room is followed."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from kaftalk_delivery.lag import ShardLag
+from kaftalk_delivery.media_lane import MediaLane
 from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
 from kaftalk_delivery.view_writer import ViewWriter
 from kaftalk_roomlog.reader import LogBatch, LogTrouble, RoomLogReader
@@ -42,6 +43,7 @@ class Projector:
         writer: ViewWriter,
         outlet: Outlet,
         *,
+        media: MediaLane,
         lag: ShardLag,
         recover: Callable[[OwnedRoom], None],
         troubled: Callable[[OwnedRoom, LogTrouble], None],
@@ -51,6 +53,7 @@ class Projector:
         self._views = views
         self._writer = writer
         self._outlet = outlet
+        self._media = media
         self._lag = lag
         self._recover = recover
         self._troubled = troubled
@@ -97,8 +100,12 @@ class Projector:
             _records.inc(len(records))
             for void in projection.voids:
                 _voids.labels(void.reason).inc()
-            if projection:
+            if projection and not self._media.takes(room, projection, self._finish):
                 folded.append((room, projection))
+        await self._finish(folded)
+
+    async def _finish(self, folded: Folded) -> None:
+        """Write the views, then push."""
         await self._writer.write(folded)
         for room, projection in folded:
             room.stand_at(projection.applied_seq, projection.shown_seq)

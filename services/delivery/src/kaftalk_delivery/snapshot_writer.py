@@ -37,14 +37,14 @@ class SnapshotWriter:
             now_s = asyncio.get_running_loop().time()
             await self._write_all([room for room in self._rooms if _is_due(room, now_s)][:_A_ROUND])
             for room in self._rooms:
-                if room.since_snapshot == 0 and room.unwritten is None and now_s - room.touched_s > UNLOAD_S:
+                if not room.since_snapshot and room.is_written and now_s - room.touched_s > UNLOAD_S:
                     room.state = None
 
     async def hand_over(self, rooms: Sequence[OwnedRoom]) -> None:
         """Write what changed of rooms that another owner takes, as far as 5 s suffice."""
         try:
             async with asyncio.timeout(_HAND_OVER_S):
-                await self._write_all([room for room in rooms if room.since_snapshot])
+                await self._write_all([room for room in rooms if room.since_snapshot and room.behind is None])
         except TimeoutError:
             _log.warning("hand_over_took_too_long", rooms=len(rooms))
 
@@ -74,4 +74,6 @@ class SnapshotWriter:
 
 
 def _is_due(room: OwnedRoom, now_s: float) -> bool:
+    if room.behind is not None:
+        return False
     return room.since_snapshot >= RECORDS_MAX or (room.since_snapshot > 0 and now_s - room.touched_s > IDLE_S)
