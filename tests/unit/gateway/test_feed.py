@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaftalk_gateway.feed import TAIL_EVENTS, Feed, FeedState
-from kaftalk_protocol.deliveries import DELETION, RoomEvent, RoomHead
+from kaftalk_protocol.deliveries import DELETION, EDIT, RoomEvent, RoomHead
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.server_frames import event_frame
 
@@ -15,7 +15,7 @@ ROOM = RoomId("2f1c1d52-0c0e-4a4e-8a3b-0d8f5b0c5a11")
 
 def _event(seq: int, prev: int | None, record: dict[str, object] | None = None, epoch: int = 0) -> RoomEvent:
     record = record or {"v": 1, "k": "message", "id": f"s:{seq}", "by": "u", "text": f"words {seq}", "media": []}
-    flags = DELETION if record["k"] == "delete" else 0
+    flags = {"delete": DELETION, "edit": EDIT, "media": EDIT}.get(str(record["k"]), 0)
     frame = event_frame(ROOM, epoch, seq, prev, 0, json.dumps(record, separators=(",", ":")).encode())
     return RoomEvent(ROOM, epoch, seq, prev, flags, frame)
 

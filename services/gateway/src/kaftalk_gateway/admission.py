@@ -30,7 +30,7 @@ from kaftalk_protocol.text import TEXT_CHARS_MAX
 from kaftalk_runtime.redis_client import Command, Redis, RedisError, RedisRefused, Script
 from kaftalk_views.room_views import RoomViews
 
-FEATURES = ["annotations", "history", "presence", "quiet_hours", "read", "typing"]
+FEATURES = ["annotations", "history", "media", "presence", "quiet_hours", "read", "typing"]
 RESUMING_MAX = 2_000
 """Rooms that a connection may be catching up in: twice what a user may be a member of."""
 _MEDIA_MAX = 10

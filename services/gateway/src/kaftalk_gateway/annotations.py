@@ -146,7 +146,7 @@ def _delete(user: UserId, role: Role, target: Target) -> records.Delete | InForc
         raise Refused(Code.FORBIDDEN, "only its author or a moderator may delete a message")
     if target.deleted_seq is not None:
         return InForce(target.deleted_seq)
-    return records.Delete(by=user, target=target.seq, author=target.by)
+    return records.Delete(by=user, target=target.seq, author=target.by, media=target.media or None)
 
 
 def _react(frame: React, user: UserId, target: Target) -> records.Reaction | InForce:

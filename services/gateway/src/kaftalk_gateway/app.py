@@ -32,6 +32,7 @@ from kaftalk_gateway.quiet_states import QuietHours
 from kaftalk_gateway.releases import Releases
 from kaftalk_gateway.resume import Resumer
 from kaftalk_gateway.rooms import RoomReads
+from kaftalk_gateway.send_checks import SendChecks
 from kaftalk_gateway.send_times import SendTimes
 from kaftalk_gateway.settings import GatewaySettings
 from kaftalk_gateway.signals import Signalling
@@ -57,6 +58,7 @@ from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.held import HeldRanges
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
+from kaftalk_views.media_views import MediaSends
 from kaftalk_views.notes import Notes
 from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.placements import Placements
@@ -143,7 +145,7 @@ class App:
             placements=self._placements,
             streams=StreamReads(self._views, self._ranges, self._placements, self._rooms),
             limits=self._limits,
-            urgent=UrgentSends(redis, now_ms),
+            checks=SendChecks(MediaSends(redis, now_ms), UrgentSends(redis, now_ms)),
             verdicts=self._verdicts,
             times=self._times,
         )

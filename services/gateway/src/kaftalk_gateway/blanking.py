@@ -1,12 +1,9 @@
-"""Words that one may not have: events with what is deleted, or was said before one's time, are blanked. Pure."""
-
-from typing import Any
+"""What one may not have: events with what is deleted, or was said before one's time, are blanked. Pure."""
 
 import orjson
 
 from kaftalk_protocol.deliveries import EDIT, RoomEvent
-
-_EMPTIED: dict[str, Any] = {"text": "", "media": [], "ext": None}
+from kaftalk_views import annotations
 
 
 def target_of(frame: bytes) -> int | None:
@@ -15,34 +12,26 @@ def target_of(frame: bytes) -> int | None:
     return target if isinstance(target, int) else None
 
 
-def edited_by(frame: bytes) -> int | None:
-    """Give the message that an `event` frame edits; None if it is no edit."""
-    if b'"k":"edit"' not in frame or orjson.loads(frame)["e"].get("k") != "edit":
-        return None
-    return target_of(frame)
+def told_of(event: RoomEvent) -> int | None:
+    """Give the message whose words or media an event carries anew; None if it is of no such kind."""
+    return target_of(event.frame) if event.flags & EDIT else None
 
 
 def blanked(event: RoomEvent, target: int | None) -> bytes | None:
-    """Give the frame without its words if it is message `target` or an edit of it; None if it is neither."""
-    is_edit = b'"k":"edit"' in event.frame and f'"target":{target}'.encode() in event.frame
-    if target is None or (event.seq != target and not is_edit):
+    """Give the frame without its words if it is message `target` or about what it says; None if it is neither."""
+    if target is None or (event.seq != target and told_of(event) != target):
         return None
     frame = orjson.loads(event.frame)
-    record = frame["e"]
-    if event.seq != target and (record.get("k") != "edit" or record.get("target") != target):
-        return None
-    for name, empty in _EMPTIED.items():
-        if name in record:
-            record[name] = empty
+    frame["e"] = annotations.blanked(frame["e"])
     return orjson.dumps(frame)
 
 
 def hidden(event: RoomEvent, floor: int) -> bytes | None:
-    """Give the frame without words and mentions if it edits a message below `floor`, the first seq one may read."""
+    """Give the frame without what it says of a message below `floor`, the first seq one may read."""
     if not event.flags & EDIT:
         return None
     frame = orjson.loads(event.frame)
-    if frame["e"]["target"] >= floor:
+    if frame["e"].get("target", 0) >= floor:
         return None
-    frame["e"] |= {"text": "", "mentions": []}
+    frame["e"] = annotations.hidden(frame["e"])
     return orjson.dumps(frame)

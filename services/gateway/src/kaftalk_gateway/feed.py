@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kaftalk_gateway.blanking import blanked, edited_by, hidden, target_of
+from kaftalk_gateway.blanking import blanked, hidden, target_of, told_of
 from kaftalk_gateway.connection import Connection, Member
 from kaftalk_gateway.guarded_protocol import prepare
 from kaftalk_gateway.holds import RoomHold, RoomHolds
@@ -299,8 +299,8 @@ class Feed:
             self._tail_bytes += len(without.wire) - len(one.wire)
 
     def _without_late_words(self, one: Entry) -> Entry:
-        """Take the words out of an edit that crossed the deletion of its message."""
-        target = edited_by(one.event.frame)
+        """Take the words out of what crossed the deletion of its message."""
+        target = told_of(one.event)
         deletions = (past.event.frame for past in self.tail if past.event.flags & DELETION)
         late = target is not None and any(target_of(frame) == target for frame in deletions)
         return self._without_words(one, target) if late else one

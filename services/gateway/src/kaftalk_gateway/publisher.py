@@ -16,6 +16,7 @@ from kaftalk_gateway.feed import Entry, Feed, FeedState
 from kaftalk_gateway.hub import Hub
 from kaftalk_gateway.lane import AHEAD_MAX, Lane, Offer
 from kaftalk_gateway.limits import SharedLimits
+from kaftalk_gateway.send_checks import SendChecks, needs_checks
 from kaftalk_gateway.send_times import SendTimes
 from kaftalk_gateway.streams import StreamReads
 from kaftalk_gateway.verdicts import Verdicts
@@ -43,13 +44,6 @@ class LogWriter(Protocol):
 
     def submit(self, topic: str, value: bytes, on_result: OnResult) -> None:
         """Append; `on_result` is called once. Raises AppendRefused."""
-
-
-class UrgentCheck(Protocol):
-    """Judges urgent messages before they are stored."""
-
-    async def check(self, room: RoomId, message: records.Message) -> None:
-        """Let it go or refuse it. Raises Refused, RedisError, ViewUnavailable."""
 
 
 class Sending:
@@ -106,7 +100,7 @@ class Publisher:
         placements: Placements,
         streams: StreamReads,
         limits: SharedLimits,
-        urgent: UrgentCheck,
+        checks: SendChecks,
         verdicts: Verdicts,
         times: SendTimes,
     ) -> None:
@@ -115,7 +109,7 @@ class Publisher:
         self._placements = placements
         self._streams = streams
         self._limits = limits
-        self._urgent = urgent
+        self._checks = checks
         self._verdicts = verdicts
         self._times = times
         self._lanes: dict[LaneKey, Sending] = {}
@@ -198,10 +192,10 @@ class Publisher:
 
     def _offer(self, sending: Sending, feed: Feed, connection: Connection, frame: Send) -> None:
         match sending.lane.offer(frame.n):
-            case Offer.WRITE if frame.notify == "urgent":
-                sending.checking = asyncio.create_task(self._write_urgent(sending, feed, connection, frame))
+            case Offer.WRITE if needs_checks(frame):
+                sending.checking = asyncio.create_task(self._write_checked(sending, feed, connection, frame))
             case Offer.WRITE:
-                self._write(sending, feed, connection, frame)
+                self._write(sending, feed, connection, frame, message_of(frame, sending.key))
             case Offer.AWAIT:
                 sending.asked.setdefault(frame.n, []).append((connection, frame.id))
             case Offer.STORED:
@@ -215,21 +209,20 @@ class Publisher:
             case Offer.OUT_OF_TURN:
                 self._refuse(sending, connection, frame, sending.last_refusal)
 
-    async def _write_urgent(self, sending: Sending, feed: Feed, connection: Connection, frame: Send) -> None:
-        """Write a message if it may be urgent; what comes after it waits here, and what was spent is spent for good."""
-        user, stream, room = sending.key
-        refused: Refused | None = None
+    async def _write_checked(self, sending: Sending, feed: Feed, connection: Connection, frame: Send) -> None:
+        """Write a message if it passes; what comes after it waits here, and what was spent is spent for good."""
+        message, refused = message_of(frame, sending.key), None
         try:
             async with asyncio.timeout(5):
-                await self._urgent.check(room, message_of(frame, user, stream))
+                message = await self._checks.passed(sending.key[2], message, frame)
         except Refused as error:
             refused = error
         except (RedisError, ViewUnavailable, TimeoutError):
-            refused = Refused(Code.UNAVAILABLE, "quiet hours cannot be looked up now", retry_after_ms=_RETRY_MS)
+            refused = Refused(Code.UNAVAILABLE, "what it needs cannot be looked up now", retry_after_ms=_RETRY_MS)
         finally:
             sending.checking = None
         if refused is None:
-            self._write(sending, feed, connection, frame)
+            self._write(sending, feed, connection, frame, message)
         else:
             self._refuse(sending, connection, frame, refused, spent=refused.code is Code.RATE_LIMITED)
         self._flush(sending, feed)
@@ -240,15 +233,17 @@ class Publisher:
         seq = feed.message_seq(user, f"{stream}:{n}")
         return None if seq is None else (feed.epoch, seq)
 
-    def _write(self, sending: Sending, feed: Feed, connection: Connection, frame: Send) -> None:
-        user, stream, room = sending.key
+    def _write(
+        self, sending: Sending, feed: Feed, connection: Connection, frame: Send, message: records.Message
+    ) -> None:
+        user, _, room = sending.key
         now = asyncio.get_running_loop().time()
         placement = self._placements.get(room)
         try:
             self._allow(feed, frame, user, now)
             if placement is None:
                 raise Refused(Code.UNAVAILABLE, "the room is not reachable now", retry_after_ms=_RETRY_MS)
-            value = records.encode(message_of(frame, user, stream))
+            value = records.encode(message)
             if len(value) > RECORD_BYTES_MAX:
                 raise Refused(Code.TOO_LARGE, f"a record is over {RECORD_BYTES_MAX} bytes")
             on_result = partial(self._result, sending, frame.n, placement, now)
@@ -263,8 +258,6 @@ class Publisher:
     def _allow(self, feed: Feed, frame: Send, user: UserId, now: float) -> None:
         if feed.archived:
             raise Refused(Code.ARCHIVED, "the room is archived")
-        if frame.media:
-            raise Refused(Code.UNSUPPORTED, "media are not served here", field="media")
         if frame.reply_to is not None and feed.last is not None and frame.reply_to > feed.last:
             raise Refused(Code.INVALID, "reply_to: is above the room's head", field="reply_to")
         wait_ms = self._limits.take(user, feed.room, now)
@@ -347,8 +340,9 @@ class Publisher:
             self._lanes.pop(sending.key, None)
 
 
-def message_of(frame: Send, user: UserId, stream: StreamId) -> records.Message:
-    """Make the record of a `send`."""
+def message_of(frame: Send, key: LaneKey) -> records.Message:
+    """Make the record of a `send`, but for its media."""
+    user, stream, _ = key
     return records.Message(
         id=f"{stream}:{frame.n}",
         by=user,
