@@ -8,6 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from kaftalk_protocol import redis_keys
 from kaftalk_rooms.app import RoomsService
 from kaftalk_rooms.settings import RoomsSettings
 from kaftalk_runtime.redis_client import open_redis
@@ -45,7 +46,9 @@ async def service(rooms_settings: RoomsSettings) -> AsyncIterator[RoomsService]:
     running = RoomsService(rooms_settings)
     await running.start()
     redis = open_redis(rooms_settings.redis_url)
-    await generation.mark(redis, range(SHARDS), await generation.claim(redis))
+    made_for = await generation.claim(redis)
+    await generation.mark(redis, range(SHARDS), made_for)
+    await redis.run("SET", redis_keys.VIEW_MEDIA, made_for)
     await redis.close()
     yield running
     await running.drain()

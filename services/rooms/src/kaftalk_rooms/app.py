@@ -38,11 +38,13 @@ from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.held import HeldRanges
 from kaftalk_views.history import RoomHistory
 from kaftalk_views.listing import RoomListing
+from kaftalk_views.media_views import MediaSends
 from kaftalk_views.notes import Notes
 from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.placements import Placements
 from kaftalk_views.quiet_states import QuietReads
 from kaftalk_views.room_views import RoomViews
+from kaftalk_views.sendings import Sendings
 from kaftalk_views.users import Users
 
 SNAPSHOT_BYTES_MAX = 8 << 20
@@ -86,7 +88,9 @@ class RoomsService:
         self._accounts = Accounts(
             self._writer, self._account_tail, self._name_tail, Users(self._redis), self._redis, self._passwords, clock
         )
-        self._views = RoomViews(self._redis, shards=settings.shards)
+        self._views = RoomViews(
+            self._redis, shards=settings.shards, sendings=Sendings(self._writer, shards=settings.shards)
+        )
         self._notes = Notes(self._views, self._log)
         self._tasks = Tasks()
         self._health = Health({"redis": self._redis.ping, "kafka": self._kafka_answers, "loops": self._loops_run})
@@ -168,7 +172,7 @@ class RoomsService:
         per_s = (settings.limit_user_sends_per_s, settings.limit_room_sends_per_s)
         sends = SendRules(
             limits, per_second("user-sends", per_s[0]), per_second("room-sends", per_s[1]),
-            UrgentSends(redis, clock.now_ms),
+            MediaSends(redis, clock.now_ms), UrgentSends(redis, clock.now_ms),
         )  # fmt: skip
         return Parts(
             settings=settings,

@@ -16,6 +16,7 @@ from kaftalk_rooms.membership import Membership
 from kaftalk_rooms.shapes import MessagePatch, NewMessage
 from kaftalk_views.cursors import ReadCursors
 from kaftalk_views.history import RoomHistory, Target
+from kaftalk_views.media_views import MediaSends
 from kaftalk_views.pierce import UrgentSends
 from kaftalk_views.room_views import Access, RoomViews
 
@@ -50,7 +51,7 @@ class Messages:
             id=f"{stream}:1", by=by, text=asked.text, reply_to=asked.reply_to, mention_all=asked.mention_all,
             mentions=[UserId(user) for user in dict.fromkeys(asked.mentions)], notify=asked.notify, ext=asked.ext,
         )  # fmt: skip
-        await self._sends.check_urgent(room, record)
+        record = await self._sends.checked(room, record, asked.media)
         made, void = await self._changes.make_judged(room, record)
         if void == Reason.DUPLICATE:
             return await self._original(room, record, made)
@@ -80,7 +81,7 @@ class Messages:
         if target.by != by and not moderates:
             raise Refused(Code.FORBIDDEN, "only the author or a moderator may delete a message")
         if target.deleted_seq is None:
-            await self._changes.make(room, Delete(by=by, target=seq, author=target.by))
+            await self._changes.make(room, Delete(by=by, target=seq, author=target.by, media=target.media or None))
 
     async def react(self, room: RoomId, by: UserId, seq: int, emoji: str, *, on: bool) -> None:
         """Put or take away an emoji; nothing happens if it is so already."""
@@ -144,6 +145,7 @@ class SendRules:
     limits: RateLimits
     user: Limit
     room: Limit
+    media: MediaSends
     urgent: UrgentSends
 
     async def count(self, to: RoomId, by: UserId) -> None:
@@ -151,14 +153,18 @@ class SendRules:
         await self.limits.take(self.user, by)
         await self.limits.take(self.room, to)
 
-    async def check_urgent(self, to: RoomId, message: Message) -> None:
-        """Refuse an urgent message that the recipient's quiet hours do not let through."""
+    async def checked(self, to: RoomId, message: Message, media: list[str]) -> Message:
+        """Give the message with its media; refuse an urgent one that the recipient's quiet hours do not let through."""
+        message = await self.media.attach(to, message, media)
         if message.notify == "urgent":
             await self.urgent.check(to, message)
+        return message
 
 
 def _same(earlier: Message, record: Message, made: Made) -> Made:
-    if earlier != record:
+    """Compare what was asked for; what was known of its media then may have changed."""
+    objects = [[part.get("id") for part in message.media] for message in (earlier, record)]
+    if objects[0] != objects[1] or earlier.model_copy(update={"media": record.media}) != record:
         raise Refused(Code.CONFLICT, "this Idempotency-Key was used with another body")
     return made
 
@@ -166,5 +172,3 @@ def _same(earlier: Message, record: Message, made: Made) -> Made:
 def _check(asked: NewMessage, access: Access) -> None:
     if asked.reply_to is not None and asked.reply_to > access.facts.head.seq:
         raise Refused(Code.INVALID, "is above the room's head", field="reply_to")
-    if asked.media:
-        raise Refused(Code.INVALID, "names an object that does not exist", field="media")
