@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 comma := ,
 CODE := packages services tests bench
 DOCKER ?= docker
-IMAGES := rooms gateway delivery media dnd-batch lambda-host web
+IMAGES := rooms gateway delivery media dnd-batch lambda-host tools web
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' services/gateway/pyproject.toml)
 
 help: ## Show this list
@@ -66,7 +66,7 @@ images: $(IMAGES:%=image-%) ## Build the container images kaftalk/<service>:<ver
 image-%:
 	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --tag kaftalk/$*:$(VERSION) --build-arg VERSION=$(VERSION) \
 	  --build-arg COMMIT=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
-	  --build-arg SERVICE=$* --file deploy/docker/$(if $(filter web,$*),web,service).Dockerfile .
+	  --build-arg SERVICE=$* $(if $(filter tools,$*),--build-arg PACKAGE=kaftalk-cli --build-arg PROGRAM=kaftalk) --file deploy/docker/$(if $(filter web,$*),web,service).Dockerfile .
 
 images-offline: test-environment ## Make stand-ins for the base images first, where no registry is reachable
 	@DOCKER="$(DOCKER)" tools/stand-in-images

@@ -1,4 +1,4 @@
-# One service, or the Lambda host: docker build -f deploy/docker/service.Dockerfile --build-arg SERVICE=gateway .
+# One service, the Lambda host or the tools: docker build -f deploy/docker/service.Dockerfile --build-arg SERVICE=gateway .
 # What is installed is what uv.lock names, by hash. PYTHON and UV may be given with a digest.
 ARG PYTHON=python:3.11-slim-bookworm
 ARG UV=ghcr.io/astral-sh/uv:0.13.9
@@ -7,6 +7,8 @@ FROM ${UV} AS uv
 
 FROM ${PYTHON} AS build
 ARG SERVICE
+ARG PACKAGE=kaftalk-$SERVICE
+ARG PROGRAM=kaftalk-$SERVICE
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_PROJECT_ENVIRONMENT=/app UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy \
     UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH
@@ -15,9 +17,9 @@ COPY pyproject.toml uv.lock ./
 COPY packages packages
 COPY services services
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --no-editable --package "kaftalk-$SERVICE" \
-    && uv export --quiet --locked --no-dev --package "kaftalk-$SERVICE" --format cyclonedx1.5 -o /app/sbom.cdx.json \
-    && ln -s "kaftalk-$SERVICE" /app/bin/kaftalk-service
+    uv sync --locked --no-dev --no-editable --package "$PACKAGE" \
+    && uv export --quiet --locked --no-dev --package "$PACKAGE" --format cyclonedx1.5 -o /app/sbom.cdx.json \
+    && ln -s "$PROGRAM" /app/bin/kaftalk-service
 
 FROM ${PYTHON}
 ARG SERVICE
