@@ -369,34 +369,3 @@ def test_an_alert_is_noted_once() -> None:
 def test_a_discarded_hold_is_neither_released_nor_held_again() -> None:
     quiet = MACHINE.perform(advance(state("22:00-07:00"), at("22:00")), ORG, Discard(), at("23:00"))
     assert (quiet.hold, quiet.settled_ms) == (None, at("23:00"))
-
-
-# --- what others are told ---
-
-
-def test_a_hold_is_told_ahead_with_the_one_after_it() -> None:
-    told = MACHINE.state(state("22:00-07:00"), ORG)
-    assert told.hold is not None
-    assert (told.hold.start_ms, told.hold.release_id) == (at("22:00"), release_id(ME, at("22:00")))
-    assert told.next_start_ms == at("22:00", 11)
-
-
-def test_while_a_release_goes_on_the_hold_is_told_still() -> None:
-    quiet = advance(advance(state("22:00-07:00"), at("22:00")), at("07:00", 11))
-    told = MACHINE.state(quiet, ORG)
-    assert told.hold is not None
-    assert told.hold.start_ms == at("22:00")
-    after = MACHINE.state(MACHINE.done(quiet, at("07:00", 11), noted=True), ORG)
-    assert after.hold is not None
-    assert after.hold.start_ms == at("22:00", 11)
-
-
-def test_who_has_no_quiet_hours_is_told_to_have_none() -> None:
-    told = MACHINE.state(UserQuiet(user=ME), ORG)
-    assert (told.hold, told.next_start_ms) == (None, None)
-
-
-def test_the_next_look_is_at_the_next_instant_or_in_an_hour() -> None:
-    assert MACHINE.due_ms(state("22:00-07:00"), ORG, at("21:30")) == at("22:00")
-    assert MACHINE.due_ms(state("22:00-07:00"), ORG, at("12:00")) == at("13:00")
-    assert MACHINE.due_ms(advance(state("22:00-07:00"), at("22:00")), ORG, at("06:59", 11)) == at("07:00", 11)
