@@ -23,8 +23,9 @@ class S3Server:
     """A server that runs, and the owner of its buckets."""
 
     name: str
-    url: str
+    endpoint: str
     credentials: S3Credentials
+    region: str = REGION
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ class Settings(ServiceSettings):
     jwt_key_file: Annotated[Path, AfterValidator(_holds_a_key)]
     """PEM file of the Ed25519 key that checks access tokens; its public half is enough."""
 
-    s3_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "kaftalk"
+    s3_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "kaftalk-media"
 
     s3_endpoint: Url | None = None
     """The S3 server; none: AWS."""
