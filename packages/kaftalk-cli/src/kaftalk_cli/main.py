@@ -1,37 +1,21 @@
 """The commands of `kaftalk`."""
 
-import asyncio
 import logging
-import sys
-from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
 
 import structlog
 import typer
 
+from kaftalk_cli import admin
 from kaftalk_cli.doctor import examine
 from kaftalk_cli.findings import Level
-from kaftalk_cli.output import Output
+from kaftalk_cli.output import Json, Output
 from kaftalk_cli.rebuild import rebuild_views
+from kaftalk_cli.running import run
 from kaftalk_cli.settings import CliSettings
-from kaftalk_roomlog.errors import RoomLogError
-from kaftalk_runtime.kafka import KafkaUnreachable
-from kaftalk_runtime.redis_client import RedisError
 from kaftalk_runtime.settings import load
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-
-T = TypeVar("T")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run until done; what Kafka or Redis refuse ends the tool with status 1 and one line."""
-    try:
-        return asyncio.run(work)
-    except (RoomLogError, KafkaUnreachable, RedisError) as error:
-        print(f"not done: {error!r}", file=sys.stderr)
-        raise typer.Exit(1) from None
+app.add_typer(admin.app, name="admin")
 
 
 @app.callback()

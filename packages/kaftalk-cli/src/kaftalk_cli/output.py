@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from kaftalk_cli.findings import Finding, Level
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option that every command has."""
 
 _STYLES = {Level.GOOD: "green", Level.WEAK: "yellow", Level.WRONG: "bold red"}
 
