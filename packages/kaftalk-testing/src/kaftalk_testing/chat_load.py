@@ -20,8 +20,7 @@ SETTLE_S = 90.0
 class ChatLoad:
     """Clients that are members of every room; one more, the guest, may be kicked on the way."""
 
-    def __init__(self, stack: Stack, rooms: list[str], clients: list[ChatClient]) -> None:
-        self.stack = stack
+    def __init__(self, rooms: list[str], clients: list[ChatClient]) -> None:
         self.rooms = rooms
         self.clients = clients
         self._sends: dict[ChatClient, list[asyncio.Future[Sent]]] = {client: [] for client in clients}
@@ -102,13 +101,17 @@ async def eventually(call: Callable[[], Awaitable[Any]], timeout_s: float = 30.0
 async def chat_load(
     stack: Stack, *, rooms: int = 3, people: int = 5, ports: Sequence[int] = ()
 ) -> AsyncIterator[ChatLoad]:
-    """Make rooms and people, connect everyone, and disconnect them at the end.
-
-    Clients go to any gateway, or to any of `ports` (of proxies before them).
-    """
+    """Make a town on a stack; clients go to any gateway, or to any of `ports` (of proxies before them)."""
     gateways = range(len(stack.plan.of("gateway")))
     urls = [f"ws://127.0.0.1:{port}/ws" for port in ports] or [stack.ws_url(gateway) for gateway in gateways]
-    async with httpx.AsyncClient(base_url=stack.url, timeout=30.0) as http:
+    async with chat_load_at(stack.url, urls, rooms=rooms, people=people) as load:
+        yield load
+
+
+@asynccontextmanager
+async def chat_load_at(url: str, ws_urls: Sequence[str], *, rooms: int, people: int) -> AsyncIterator[ChatLoad]:
+    """Make rooms and people behind `url`, connect everyone to any of `ws_urls`, and disconnect them at the end."""
+    async with httpx.AsyncClient(base_url=url, timeout=30.0) as http:
         accounts = [await Account.register(http, display_name=f"사람 {i}") for i in range(people)]
         made = [(await accounts[0].room(f"방 {i}"))["id"] for i in range(rooms)]
         for account in accounts[1:]:
@@ -118,8 +121,8 @@ async def chat_load(
         for account in accounts:
             pages = {room: await account.call("GET", f"/rooms/{room}/messages?limit=1") for room in made}
             positions = {room: (page["epoch"], page["to"]) for room, page in pages.items()}
-            clients.append(ChatClient(account, lambda: random.choice(urls), positions))
+            clients.append(ChatClient(account, lambda: random.choice(ws_urls), positions))
         try:
-            yield ChatLoad(stack, made, clients)
+            yield ChatLoad(made, clients)
         finally:
             await asyncio.gather(*(client.stop() for client in clients))
