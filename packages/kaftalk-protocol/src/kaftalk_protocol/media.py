@@ -20,8 +20,8 @@ Status = Literal["pending", "ready", "rejected"]
 VariantName = Literal["original", "thumb", "preview", "playable"]
 
 NAME_CHARS_MAX = 255
-PARTS_MAX = 10_000
-"""Parts of one multipart upload (S3's own limit)."""
+PARTS_MAX = 1_000
+"""Parts of one multipart upload: all of them fit into one request (S3 takes 10,000)."""
 
 UPLOAD_LIFE_MS = 5 * 60 * 1000
 MULTIPART_LIFE_MS = 24 * 3600 * 1000

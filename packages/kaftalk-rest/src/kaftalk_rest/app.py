@@ -106,7 +106,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         described = get_openapi(
             title=app.title, version=app.version, openapi_version="3.1.0", routes=app.routes,
-            description="Group chat on Kafka: accounts, rooms, history, quiet hours. Errors are RFC 9457 problems.",
+            description="Group chat on Kafka: accounts, rooms, history, quiet hours, media. Errors: RFC 9457 problems.",
         )  # fmt: skip
         schemas = described["components"]["schemas"]
         for model in (FieldProblem, Problem):

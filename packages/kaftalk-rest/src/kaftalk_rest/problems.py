@@ -48,7 +48,7 @@ def problem_response(refused: Refused, *, status: int | None = None, errors: Ite
     body["status"] = status or refused.code.status
     body["errors"] += errors
     headers = {"Cache-Control": "no-store"}
-    if refused.code.status in (429, 503):
+    if refused.code.status in (429, 503) or refused.retry_after_ms is not None:
         headers["Retry-After"] = str(math.ceil((refused.retry_after_ms or RETRY_AFTER_MS) / 1000))
     if refused.code is Code.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"

@@ -65,6 +65,13 @@ class Accounts:
             UserId(str(uuid.uuid4())), asked.username, asked.display_name or asked.username,
             await self._passwords.hash(asked.password), self._clock.now_ms(), locale=asked.locale,
         )  # fmt: skip
+        return await self.restore(account)
+
+    async def restore(self, account: StoredAccount) -> StoredAccount:
+        """Make an account that has its id already.
+
+        Raises Refused(conflict) if the name is taken.
+        """
         await self._append(account)
         if not await self._claim(account):
             await self._writer.append(ACCOUNTS, None, key=account.id.encode(), partition=None)

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from kaftalk_protocol import topics
 from kaftalk_protocol.quiet_records import RECORD_BYTES_MAX as QUIET_BYTES_MAX
 from kaftalk_rest.access_tokens import Bearers
+from kaftalk_rest.kept_answers import KeptAnswers
 from kaftalk_rest.rate_limits import RateLimits, per_second
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.tail import TailReader
@@ -18,7 +19,6 @@ from kaftalk_rooms.creation import RoomCreation
 from kaftalk_rooms.farewells import Farewells
 from kaftalk_rooms.gateway_notices import GatewayNotices
 from kaftalk_rooms.invite_codes import InviteCodes
-from kaftalk_rooms.kept_answers import KeptAnswers
 from kaftalk_rooms.membership import Membership
 from kaftalk_rooms.messages import Messages, SendRules
 from kaftalk_rooms.parts import Parts

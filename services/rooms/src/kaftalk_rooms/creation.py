@@ -5,11 +5,11 @@ from kaftalk_protocol.ids import RoomId, UserId, direct_room
 from kaftalk_protocol.records import Role, Room, encode
 from kaftalk_protocol.room_state import RoomState
 from kaftalk_protocol.topics import Placement
+from kaftalk_rest.kept_answers import Place
 from kaftalk_roomlog.errors import RoomLogError
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.records import LogRecord
 from kaftalk_roomlog.writer import RoomLogWriter
-from kaftalk_rooms.kept_answers import Place
 from kaftalk_rooms.shapes import NewRoom
 from kaftalk_rooms.topic_pool import TopicPool
 from kaftalk_runtime.redis_client import RedisError

@@ -7,10 +7,10 @@ from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.records import AnyRecord, Ban, Invite, Join, Kick, Leave, Role, RoleChange, Room
 from kaftalk_protocol.room_state import InviteState, Member, Reason, RoomState
+from kaftalk_rest.kept_answers import Place
 from kaftalk_rooms.account_book import AccountBook
 from kaftalk_rooms.changes import RoomChanges, refusal
 from kaftalk_rooms.invite_codes import InviteCodes, digest_of, room_of
-from kaftalk_rooms.kept_answers import Place
 from kaftalk_rooms.shapes import NewInvite, RoomPatch
 from kaftalk_runtime.clock import Clock
 from kaftalk_views.errors import ViewUnknown

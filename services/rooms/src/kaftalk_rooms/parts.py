@@ -9,6 +9,7 @@ from kaftalk_protocol.client_frames import SEQ_MAX
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_rest.access_tokens import Authenticated, Bearer, Bearers
+from kaftalk_rest.kept_answers import KeptAnswers
 from kaftalk_rest.parameters import id_or_404
 from kaftalk_rest.rate_limits import Limit, RateLimits
 from kaftalk_rooms.access_tokens import AccessTokens
@@ -17,7 +18,6 @@ from kaftalk_rooms.accounts import Accounts
 from kaftalk_rooms.creation import RoomCreation
 from kaftalk_rooms.farewells import Farewells
 from kaftalk_rooms.gateway_notices import GatewayNotices
-from kaftalk_rooms.kept_answers import KeptAnswers
 from kaftalk_rooms.membership import Membership
 from kaftalk_rooms.messages import Messages
 from kaftalk_rooms.sessions import Sessions

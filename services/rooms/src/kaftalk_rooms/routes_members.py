@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.room_state import InviteState
+from kaftalk_rest.kept_answers import Place
+from kaftalk_rest.kept_answers import Request as Asked
 from kaftalk_rest.paging import decode_cursor, encode_cursor, link_next, part_of
 from kaftalk_rest.parameters import Cursor, Key, PageSize
 from kaftalk_rest.problems import refusals
 from kaftalk_rest.shapes import NO_FIELDS, Listed, NoFields
-from kaftalk_rooms.kept_answers import Place
-from kaftalk_rooms.kept_answers import Request as Asked
 from kaftalk_rooms.parts import InRoom, Me, OfUser, Parts, Use, shown_room
 from kaftalk_rooms.shapes import (
     NO_SUCCESSOR,

@@ -8,10 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from kaftalk_protocol.client_frames import SEQ_MAX
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.text import Emoji
+from kaftalk_rest.kept_answers import Place
+from kaftalk_rest.kept_answers import Request as Asked
 from kaftalk_rest.parameters import Key, PageSize, PlainDigits
 from kaftalk_rest.problems import refusals
-from kaftalk_rooms.kept_answers import Place
-from kaftalk_rooms.kept_answers import Request as Asked
 from kaftalk_rooms.parts import AtSeq, InRoom, Me, Use
 from kaftalk_rooms.shapes import Event, MessagePatch, NewMessage, Page, Readers, ReadTo, Stored
 

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_rest.etags import check_match, etag_of
+from kaftalk_rest.kept_answers import Place
+from kaftalk_rest.kept_answers import Request as Asked
 from kaftalk_rest.paging import decode_cursor, encode_cursor, link_next, part_of
 from kaftalk_rest.parameters import Cursor, IfMatch, Key, PageSize, Text
 from kaftalk_rest.problems import refusals
 from kaftalk_rest.shapes import NO_FIELDS, Listed, NoFields
-from kaftalk_rooms.kept_answers import Place
-from kaftalk_rooms.kept_answers import Request as Asked
 from kaftalk_rooms.parts import InRoom, Me, Parts, Use, shown_room
 from kaftalk_rooms.shapes import Mute, NewDirectRoom, NewRoom, Room, RoomEntry, RoomPatch
 
