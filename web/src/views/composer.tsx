@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { ENTRIES_MAX } from "../core/outbox";
 import { length, TEXT_CHARS_MAX } from "../core/text";
 import { useLocale, useT } from "../i18n";
@@ -31,12 +31,12 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
   const session = useSession();
   const field = useRef<HTMLTextAreaElement>(null);
   const { initial, chars, take } = useDraft(room);
-  useFocus(field);
   const full = useChat((chat) => chat.outbox.entries.length >= ENTRIES_MAX);
   const hasMedia = useChat((chat) => chat.features.includes("media"));
   const mentions = useMentions(room, field, () => take(field.current?.value ?? ""));
   const attach = useAttach(room);
   const attached = useAttached(room);
+  useFocus(field, attached.length);
   const delivery = useDelivery(room, name);
   const voice = useVoice(room, (recording) =>
     delivery.guard(() => {
@@ -147,11 +147,13 @@ function useDraft(room: RoomId) {
   return { initial, chars, take };
 }
 
-function useFocus(field: React.RefObject<HTMLTextAreaElement | null>): void {
+/** Who has opened the room or attached something goes on by writing. */
+function useFocus(field: RefObject<HTMLTextAreaElement | null>, attached: number): void {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with every file.
   useEffect(() => {
     // On a phone the keyboard would cover what one came to read.
     if (matchMedia("(pointer: fine)").matches) field.current?.focus();
-  }, [field]);
+  }, [field, attached]);
 }
 
 /** How a message goes to somebody who is quiet: held, silently, or anyway, after a question. */

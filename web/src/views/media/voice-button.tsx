@@ -1,4 +1,4 @@
-import { lazy, type ReactNode, type RefObject, Suspense, useRef, useState } from "react";
+import { lazy, type ReactNode, type RefObject, Suspense, useEffect, useRef, useState } from "react";
 import { useT } from "../../i18n";
 import type { RoomId } from "../../protocol/types";
 import type { Take } from "../../shell/recorder";
@@ -28,13 +28,15 @@ export interface Voice {
 export function useVoice(room: RoomId, onTake: (take: Take) => void): Voice {
   const [press, setPress] = useState<Press | null>(null);
   const button = useRef<HTMLButtonElement>(null);
-  const close = () => {
-    setPress(null);
-    button.current?.focus();
-  };
+  const opened = useRef(false);
+  useEffect(() => {
+    // It was hidden: only now it can have the focus again.
+    if (!press && opened.current) button.current?.focus();
+    opened.current = press !== null;
+  }, [press]);
   const bar = press && (
     <Suspense fallback={null}>
-      <RecordingBar room={room} press={press} onTake={onTake} onClose={close} />
+      <RecordingBar room={room} press={press} onTake={onTake} onClose={() => setPress(null)} />
     </Suspense>
   );
   return { press, begin: setPress, button, bar };
@@ -49,7 +51,7 @@ export function VoiceButton({ voice, disabled }: { voice: Voice; disabled: boole
     <button
       ref={voice.button}
       type="button"
-      className={`send mic ${press ? "on" : ""}`}
+      className="send mic"
       aria-label={t("voice.record")}
       title={t("voice.record")}
       disabled={disabled}

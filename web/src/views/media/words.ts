@@ -4,18 +4,13 @@ import { gistOf, playTime } from "../../core/media";
 import { isKey, type Locale, type Translate } from "../../i18n";
 import type { MediaObject } from "../../protocol/media";
 
-const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+const UNITS = ["B", "KB", "MB", "GB"] as const;
 
-/** Write a size as people do: `3.4MB`. */
+/** Write a size as people do: `3.4 MB`. */
 export function bytes(locale: Locale, size: number): string {
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log(Math.max(1, size)) / Math.log(1024)));
-  const digits = power === 0 ? 0 : 1;
-  return new Intl.NumberFormat(locale, {
-    style: "unit",
-    unit: UNITS[power] ?? "byte",
-    unitDisplay: power === 0 ? "long" : "short",
-    maximumFractionDigits: digits,
-  }).format(size / 1024 ** power);
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: size < 10 * 1024 ** power ? 1 : 0 });
+  return `${number.format(size / 1024 ** power)} ${UNITS[power]}`;
 }
 
 /** One line about a message's media: the photos, the voice or the files; empty without any. */
