@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 or later; everything else is fetched, or named if it cannot be.
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench images images-offline
+.PHONY: help up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench images images-offline compose-test fresh-machine
 
 PYTHON := .venv/bin/python
 comma := ,
@@ -67,6 +67,12 @@ image-%:
 	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --tag kaftalk/$*:$(VERSION) --build-arg VERSION=$(VERSION) \
 	  --build-arg COMMIT=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 	  --build-arg SERVICE=$* $(if $(filter tools,$*),--build-arg PACKAGE=kaftalk-cli --build-arg PROGRAM=kaftalk) --file deploy/docker/$(if $(filter web,$*),web,service).Dockerfile .
+
+compose-test: test-environment ## Test compose.yaml with the images (needs dockerd; about 10 minutes)
+	@KAFTALK_COMPOSE_TEST=1 .venv/bin/pytest tests/compose
+
+fresh-machine: ## Run the README's commands on a machine with nothing but Python, make and git (needs root)
+	@tools/fresh-machine
 
 images-offline: test-environment ## Make stand-ins for the base images first, where no registry is reachable
 	@DOCKER="$(DOCKER)" tools/stand-in-images
