@@ -21,7 +21,7 @@ UNITS = ("_seconds", "_bytes")
 NO_UNITS = re.compile(r"_(ms|millis|milliseconds|us|micros|minutes|hours|kb|mb|kilobytes|megabytes|percent)(_|$)")
 WITHOUT_UNIT = {"kaftalk_held_rooms"}
 LABELS = {
-    "check", "code", "direction", "kind", "method", "reason", "request", "result", "route", "shard", "source", "state",
+    "check", "code", "end", "kind", "method", "reason", "request", "result", "route", "shard", "source", "state",
     "status", "step", "t", "task", "version",
 }  # fmt: skip
 SERIES_MAX = 2_000

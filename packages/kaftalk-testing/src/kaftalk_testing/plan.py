@@ -54,6 +54,7 @@ class Plan:
     settings: Mapping[str, str] = field(default_factory=dict)
     kafka_heap_mb: int = 512
     brief: bool = True
+    thumbnailer_metrics_port: int | None = None
     # Without it nothing is behind the media service: no S3 server, no function.
     media: bool = True
 
@@ -71,6 +72,13 @@ class Plan:
     def redis_url(self) -> str:
         """Return the Redis database."""
         return f"redis://127.0.0.1:{self.redis_port}/0"
+
+    @property
+    def metrics_ports(self) -> dict[str, int]:
+        """Return where each instance serves its metrics."""
+        ports = {name: listener.metrics for name, listener in self.instances.items()}
+        own = self.thumbnailer_metrics_port
+        return ports | ({THUMBNAILER: own} if own is not None and self.media else {})
 
     @property
     def s3_url(self) -> str:
@@ -175,7 +183,7 @@ def thumbnailer(plan: Plan) -> Program:
     own = {
         "KAFTALK_INSTANCE": THUMBNAILER,
         "KAFTALK_INTERNAL_LISTEN": f"127.0.0.1:{plan.thumbnailer_port}",
-        "KAFTALK_METRICS_LISTEN": "",
+        "KAFTALK_METRICS_LISTEN": f"127.0.0.1:{plan.thumbnailer_metrics_port}" if plan.thumbnailer_metrics_port else "",
         "KAFTALK_KAFKA_BOOTSTRAP": plan.kafka_bootstrap,
         "KAFTALK_LAMBDA_FOLDER": str(plan.folder / "thumbnailer"),
         "KAFTALK_LAMBDA_ENVIRONMENTS": "1" if plan.brief else "2",

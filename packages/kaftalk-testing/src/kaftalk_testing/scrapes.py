@@ -38,11 +38,11 @@ class Scrape:
 async def scrape(stack: Stack) -> list[Scrape]:
     """Ask every instance of every service."""
     async with httpx.AsyncClient(timeout=10) as http:
-        return await asyncio.gather(*(_scrape(http, stack, instance) for instance in stack.plan.instances))
+        return await asyncio.gather(*(_scrape(http, *one) for one in stack.plan.metrics_ports.items()))
 
 
-async def _scrape(http: httpx.AsyncClient, stack: Stack, instance: str) -> Scrape:
-    answer = await http.get(f"http://127.0.0.1:{stack.plan.instances[instance].metrics}/metrics")
+async def _scrape(http: httpx.AsyncClient, instance: str, port: int) -> Scrape:
+    answer = await http.get(f"http://127.0.0.1:{port}/metrics")
     answer.raise_for_status()
     return Scrape(instance, answer.text, list(text_string_to_metric_families(answer.text)))
 

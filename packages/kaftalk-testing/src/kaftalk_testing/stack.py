@@ -195,6 +195,7 @@ def small_plan(
         files_port=next(ports),
         s3_port=next(ports),
         thumbnailer_port=next(ports),
+        thumbnailer_metrics_port=next(ports),
         instances=instances,
         settings=_SMALL | dict(settings),
         media=media,

@@ -37,6 +37,7 @@ _HEADS_EVERY_S = 1.0
 
 _log = get_logger(__name__)
 _links = metrics.gauge("kaftalk_delivery_links", "Gateways that are connected")
+_shards = metrics.gauge("kaftalk_delivery_shards", "Shards that there are")
 _events = metrics.counter("kaftalk_delivery_events_total", "Events queued for gateways")
 _behind = metrics.counter("kaftalk_delivery_behind_total", "Gateways marked behind")
 
@@ -72,6 +73,7 @@ class Links:
     ) -> None:
         self._instance = instance
         self._shards = shards
+        _shards.set(shards)
         self._rooms = rooms
         self._positions = positions
         self._joined = joined

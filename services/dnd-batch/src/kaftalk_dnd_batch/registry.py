@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping
 
 from kaftalk_protocol.redis_keys import DND_BATCHES, DND_OWNERS
 from kaftalk_roomlog.shards import shard_of
+from kaftalk_runtime import metrics
 from kaftalk_runtime.clock import Clock
 from kaftalk_runtime.redis_client import Command, Redis, RedisError
 
 EVERY_S = 2.0
 DEAD_AFTER_MS = 10_000
+
+_shards = metrics.gauge("kaftalk_dnd_batch_shards", "Shards that there are")
 
 
 class Registry:
@@ -22,6 +25,7 @@ class Registry:
         self._clock = clock
         self._entry = entry
         self._shards = shards
+        _shards.set(shards)
         self._owned = owned
         self._wake = asyncio.Event()
 
