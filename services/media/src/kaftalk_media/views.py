@@ -1,10 +1,13 @@
 """Writes media objects to Redis, and with them, in one step, how many bytes of them users and rooms have."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import MediaId
 from kaftalk_protocol.media import MediaView, Upload, encode, merge_views, parse_view, view_of
-from kaftalk_runtime.redis_client import Redis, Script
+from kaftalk_runtime.redis_client import Redis, RedisRefused, Script, ScriptCall
 from kaftalk_views.errors import ViewsLost
 
 # Writes a view if it still is as it was read ('' is none), and counts its bytes. Gives 0; 1 if it is another by now;
@@ -26,7 +29,8 @@ if by ~= 0 then
 end
 return 0
 """)
-_WRITTEN, _CHANGED, _USER_FULL, _ROOM_FULL, _INCOMPLETE = range(5)
+_WRITTEN = 0
+_NO_QUOTAS = (-1, -1)
 
 
 class MediaViews:
@@ -45,7 +49,7 @@ class MediaViews:
 
         Raises Refused(quota_exceeded), ViewsLost while nobody knows how much there is.
         """
-        match await self._swap(None, view_of(upload), quotas=self._quotas):
+        match await self._swap(None, view_of(upload), None, self._quotas):
             case 2:
                 raise Refused(Code.QUOTA_EXCEEDED, "size: you have uploaded as much as you may", field="size")
             case 3:
@@ -56,6 +60,18 @@ class MediaViews:
     async def put(self, view: MediaView) -> MediaView:
         """Write a view, merged with the one that is there, and give the result."""
         return await self._merged(view, create=True) or view
+
+    async def put_many(self, views: Sequence[MediaView]) -> list[MediaView]:
+        """Write views of different objects in few round trips, each merged with the one that is there."""
+        texts = [_raised(reply) for reply in await self._redis.many([_get(view.id) for view in views])]
+        found = [parse_view(text) if text else None for text in texts]
+        merged = [view if old is None else merge_views(old, view) for old, view in zip(found, views, strict=True)]
+        changed = [at for at, (old, new) in enumerate(zip(found, merged, strict=True)) if old != new]
+        swaps = [_swap(texts[at], merged[at], found[at], _NO_QUOTAS) for at in changed]
+        for at, reply in zip(changed, await self._redis.many(swaps), strict=True):
+            if int(_raised(reply)) != _WRITTEN:
+                merged[at] = await self.put(views[at])
+        return merged
 
     async def update(self, view: MediaView) -> MediaView:
         """Merge a view into the one that is there, and give the result.
@@ -68,7 +84,7 @@ class MediaViews:
         """Take a view away."""
         while True:
             text, old = await self._read(media)
-            if old is None or await self._swap(text, None, old=old) == _WRITTEN:
+            if old is None or await self._swap(text, None, old) == _WRITTEN:
                 return
 
     async def _merged(self, view: MediaView, *, create: bool) -> MediaView | None:
@@ -77,32 +93,42 @@ class MediaViews:
             if old is None and not create:
                 return None
             new = view if old is None else merge_views(old, view)
-            if new == old or await self._swap(text, new, old=old) == _WRITTEN:
+            if new == old or await self._swap(text, new, old) == _WRITTEN:
                 return new
 
     async def _read(self, media: MediaId) -> tuple[str | None, MediaView | None]:
-        text = await self._redis.run("GET", redis_keys.media(media))
+        text = await self._redis.run(*_get(media))
         return text, parse_view(text) if text else None
 
     async def _swap(
-        self,
-        expected: str | None,
-        new: MediaView | None,
-        *,
-        old: MediaView | None = None,
-        quotas: tuple[int, int] = (-1, -1),
+        self, expected: str | None, new: MediaView | None, old: MediaView | None, quotas: tuple[int, int] = _NO_QUOTAS
     ) -> int:
-        one = new or old
-        assert one is not None
-        keys = [
-            redis_keys.media(one.id),
-            redis_keys.media_bytes(one.by),
-            redis_keys.media_room_bytes(one.room),
-            redis_keys.GENERATION,
-            redis_keys.VIEW_MEDIA,
-        ]
-        text = encode(new).decode() if new else ""
-        return int(await self._redis.eval(_SWAP, keys, [expected or "", text, _counted(new) - _counted(old), *quotas]))
+        (reply,) = await self._redis.many([_swap(expected, new, old, quotas)])
+        return int(_raised(reply))
+
+
+def _get(media: MediaId) -> tuple[str, str]:
+    return "GET", redis_keys.media(media)
+
+
+def _swap(expected: str | None, new: MediaView | None, old: MediaView | None, quotas: tuple[int, int]) -> ScriptCall:
+    one = new or old
+    assert one is not None
+    keys = [
+        redis_keys.media(one.id),
+        redis_keys.media_bytes(one.by),
+        redis_keys.media_room_bytes(one.room),
+        redis_keys.GENERATION,
+        redis_keys.VIEW_MEDIA,
+    ]
+    text = encode(new).decode() if new else ""
+    return _SWAP.call(keys, [expected or "", text, _counted(new) - _counted(old), *quotas])
+
+
+def _raised(reply: Any) -> Any:
+    if isinstance(reply, RedisRefused):
+        raise reply
+    return reply
 
 
 def _counted(view: MediaView | None) -> int:
