@@ -14,6 +14,23 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
+def tree_cpu_s(pid: int) -> float:
+    """Processor time of a process so far, with that of the children it has waited for, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return sum(map(int, fields[11:15])) * _TICK_S
+
+
+def tree_pss_bytes(pid: int) -> int:
+    """Memory of a process and its children: what each has to itself and its share of what it shares."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        rollup = _lines(f"/proc/{pid}/smaps_rollup")
+        own = next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return 0  # it ended meanwhile
+    return own + sum(tree_pss_bytes(int(child)) for child in children)
+
+
 def rss_bytes(pid: int) -> int:
     """Resident memory of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -16,6 +16,7 @@ SECTIONS = {
     "roomlog": "Reading many room logs: KIP-227 sessions beside the stock consumer",
     "takeover": "Delivery killed",
     "release": "Quiet hours that end at the same minute",
+    "media": "Pictures, voice and files",
 }
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
