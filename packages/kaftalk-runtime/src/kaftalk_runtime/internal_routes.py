@@ -35,7 +35,7 @@ def signed_route(
         if body is None:
             return Response(status_code=413)
         try:
-            keys.verify("POST", path, request.headers.get(HEADER), body)
+            keys.verify("POST", request.url.path, request.headers.get(HEADER), body)
         except NotAuthenticated as error:
             _log.warning("internal_request_refused", path=path, reason=error.reason)
             return Response(status_code=403)
