@@ -20,7 +20,7 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    def run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    def run(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """Await `work()` in the background, again after an exception (0.1–5 s later), until it returns."""
         task = asyncio.create_task(keep_running(name, work), name=name)
         self._running.add(task)
@@ -37,7 +37,7 @@ class Tasks:
                 _log.warning("task_did_not_end", task=task.get_name())
 
 
-async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def keep_running(name: str, work: Callable[[], Awaitable[object]]) -> None:
     """Await `work()` again after every exception until it returns."""
     backoff_s = _BACKOFF_FIRST_S
     clock = asyncio.get_running_loop().time

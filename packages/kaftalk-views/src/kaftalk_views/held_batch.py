@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -47,6 +47,10 @@ class Standing(NamedTuple):
     cursors: Mapping[str, str]
     mutes: Mapping[str, str]
 
+    def without(self, users: Set[str]) -> "Standing":
+        """Leave users out."""
+        return Standing(*({user: field[user] for user in field.keys() - users} for field in self))
+
 
 @dataclass(frozen=True, slots=True)
 class HeldRoom:
@@ -83,6 +87,8 @@ class RoomBatch:
         self._nothing = UserPart(self.to, 0, 0, None, None, None, None, expired=False, muted=False, mine=())
         self.common = self._part(_NOBODY, self.floor)
         self.plain = self._find_plain()
+        # Thousands of large rooms are kept at once: of the plain members nothing more is needed.
+        self._standing = standing.without(self.plain)
 
     def _show(self, range_: HeldRange, media: Mapping[str, Any]) -> None:
         chosen, cut = range_.newest(ITEMS_MAX)
@@ -110,11 +116,11 @@ class RoomBatch:
         """Find who has read nothing of what is held and is named in nothing, in one go."""
         members, cursors, mutes = self._standing
         special = self._own.keys() | self._named.keys() | self._mine.keys() | mutes.keys()
-        special |= {user for user, read in cursors.items() if int(read) > self.floor}
-        # A thousand members have a few different entries.
+        # A thousand members have some tens of different entries.
+        further = {seq for seq in set(cursors.values()) if int(seq) > self.floor}
+        special |= {user for user, seq in cursors.items() if seq in further}
         late = {entry for entry in set(members.values()) if member_of(entry).joined_seq > self.floor}
-        if late:
-            special |= {user for user, entry in members.items() if entry in late}
+        special |= {user for user, entry in members.items() if entry in late}
         return frozenset(members.keys() - special)
 
     def for_user(self, user: UserId, now_ms: int) -> UserPart | None:

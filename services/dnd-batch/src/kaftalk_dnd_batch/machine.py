@@ -140,12 +140,16 @@ class Machine:
         says = quiet.profile or org
         ahead = list(islice(self._ahead(quiet, org), 2))
         hold = quiet.hold
-        if hold is None and ahead:
-            hold = _hold(quiet.user, ahead.pop(0), says.deliver)
+        if hold is not None:
+            plan: HoldPlan | None = _plan(Union(hold.start_ms, hold.end_ms), hold.release_id, hold.deliver)
+        elif ahead:
+            plan = _plan(ahead[0], release_id(quiet.user, ahead.pop(0).start_ms), says.deliver)
+        else:
+            plan = None
         return QuietState(
             user=quiet.user,
             version=quiet.version,
-            hold=hold and _plan(hold),
+            hold=plan,
             next_start_ms=ahead[0].start_ms if ahead else None,
             pierce=says.pierce,
             urgent_allowed=org.urgent_allowed,
@@ -290,8 +294,8 @@ def _ended(hold: Hold, now_ms: int) -> Hold:
     return _with(hold, end_ms=max(now_ms, hold.start_ms), state="releasing")
 
 
-def _plan(hold: Hold) -> HoldPlan:
-    return HoldPlan(start_ms=hold.start_ms, end_ms=hold.end_ms, release_id=hold.release_id, deliver=hold.deliver)
+def _plan(union: Union, release: str, deliver: Deliver) -> HoldPlan:
+    return HoldPlan(start_ms=union.start_ms, end_ms=union.end_ms, release_id=release, deliver=deliver)
 
 
 def _with(model: _M, **changes: Any) -> _M:

@@ -80,10 +80,7 @@ class States:
         """
         for gateway, users in (await self._handoff.online(list(states))).items():
             told = [states[user] or QuietState(user=user, version=0) for user in users]
-            self._tasks.run("push-states", partial(self._tell, gateway, told))
-
-    async def _tell(self, gateway: str, states: list[QuietState]) -> None:
-        await self._handoff.tell(gateway, states)
+            self._tasks.run("push-states", partial(self._handoff.tell, gateway, told))
 
     async def _write_org(self) -> None:
         if self._urgent_allowed is not None:

@@ -20,7 +20,7 @@ from kaftalk_runtime.logs import get_logger
 from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import ViewUnavailable
 
-A_ROUND = 500
+A_ROUND = 1_000
 RELEASES_AT_ONCE = 3
 BUSY_MS = 100
 RETRY_MS = 500

@@ -18,7 +18,7 @@ from kaftalk_views.errors import ViewUnavailable
 from kaftalk_views.room_views import RoomViews
 
 EVERY_S = 3.0
-AHEAD_MS = 8_000
+AHEAD_MS = 12_000
 STAMPEDE_USERS = 500
 A_ROUND = 250
 PAUSE_S = 0.01
@@ -27,7 +27,7 @@ _log = get_logger(__name__)
 
 
 class Warmth:
-    """Looks every 3 s who is released within the next 8."""
+    """Looks every 3 s who is released within the next 12."""
 
     def __init__(self, owned: OwnedUsers, views: RoomViews, batches: RoomBatches, clock: Clock) -> None:
         self._owned = owned
