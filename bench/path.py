@@ -29,6 +29,7 @@ class Pair:
     n: int = 0
     acks_ms: list[float] = field(default_factory=list)
     delivered_ms: list[float] = field(default_factory=list)
+    dues: list[float] = field(default_factory=list)
 
     async def send(self, due: float) -> None:
         """Send a message that was due at `due` (an open model: latency counts from the intended time)."""
@@ -48,7 +49,8 @@ class Pair:
         while True:
             frame = await self.receiver.next(600)
             if frame["t"] == "event" and frame["e"]["k"] == "message":
-                self.delivered_ms.append(1e3 * (time.time() - float(frame["e"]["text"].split()[1])))
+                self.dues.append(float(frame["e"]["text"].split()[1]))
+                self.delivered_ms.append(1e3 * (time.time() - self.dues[-1]))
 
 
 async def pair(stack: Stack, sender: Account, receiver: Account) -> Pair:

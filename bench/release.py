@@ -7,10 +7,11 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ MESSAGES_A_ROOM = 5
 LIVE_PAIRS = 20
 LIVE_PER_S = 50
 _LIVE_S = 20.0
+_STRAGGLERS_S = 2.0
 _GIVE_UP_S = 180.0
 _MINUTE_MS = 60_000
 _AT_ONCE = 2_000
@@ -58,7 +60,7 @@ class Town:
 async def run(people: int = PEOPLE, rooms: int = ROOMS) -> str:
     """Release everyone at once beside live traffic, and give the table."""
     with tempfile.TemporaryDirectory(prefix="kaftalk-release-") as folder:
-        async with run_stack(Path(folder), settings=crowd.LIMITS) as stack, sink() as url:
+        async with run_stack(Path(folder), settings=crowd.LIMITS) as stack, sink() as (url, sink_pid):
             await stack.terminate("dnd-batch")
             redis = open_redis(stack.redis_url)
             async with room_seed(stack.kafka_bootstrap) as seed:
@@ -70,7 +72,7 @@ async def run(people: int = PEOPLE, rooms: int = ROOMS) -> str:
                 await _until(begins_ms + 1_000)
                 await _chat(seed, town)
             async with _registered(redis, town, url):
-                measured = await _measured(stack, url, ends_ms, people, rooms)
+                measured = await _measured(stack, url, sink_pid, ends_ms, people, rooms)
             await redis.close()
     return measured
 
@@ -148,12 +150,12 @@ async def _chat(seed: RoomSeed, town: Town) -> None:
 
 
 @asynccontextmanager
-async def sink() -> AsyncIterator[str]:
-    """Run the sink in a process of its own, and give its address."""
+async def sink() -> AsyncIterator[tuple[str, int]]:
+    """Run the sink in a process of its own, and give its address and its process."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.release_sink", str(port))
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         await process.wait()
@@ -182,37 +184,60 @@ async def _registered(redis: Redis, town: Town, url: str) -> AsyncIterator[None]
 # --- the measurement ---
 
 
-async def _measured(stack: Stack, url: str, ends_ms: int, people: int, rooms: int) -> str:
+async def _measured(stack: Stack, url: str, sink_pid: int, ends_ms: int, people: int, rooms: int) -> str:  # noqa: PLR0913
     async with crowd.client(stack.url) as http:
         accounts = await crowd.accounts(http, 2 * LIVE_PAIRS)
         pairs = [await pair(stack, *accounts[i : i + 2]) for i in range(0, 2 * LIVE_PAIRS, 2)]
         reading = [asyncio.create_task(read()) for p in pairs for read in (p.read_acks, p.read_events)]
-        await _until(ends_ms - int(_LIVE_S * 1000) - 8_000)
-        before = await _live(pairs, _LIVE_S)
-        cpu = {name: cpu_s(_pid(stack, name)) for name in _PROCESSES}
-        await _until(ends_ms)
-        during: list[float] = []
-        while len(await _arrivals(url)) < people and _now_ms() < ends_ms + _GIVE_UP_S * 1000:
-            during += await _live(pairs, 5.0)
-        spent = {name: cpu_s(_pid(stack, name)) - cpu[name] for name in _PROCESSES}
+        await _until(ends_ms - int((_LIVE_S + _STRAGGLERS_S) * 1000) - 13_000)
+        before = [ms for _, ms in await _live(pairs, asyncio.sleep(_LIVE_S))]
+        await _until(ends_ms - 1_000)
+        pids = {name: _pid(stack, name) for name in _PROCESSES} | {"the sink": sink_pid}
+        cpu = {name: cpu_s(pid) for name, pid in pids.items()}
+        meanwhile = await _live(pairs, _all_released(url, people, ends_ms))
+        spent = {name: cpu_s(pid) - cpu[name] for name, pid in pids.items()}
         arrivals = await _arrivals(url)
+        last_ms = max((at_ms for at_ms, _, _ in arrivals), default=0.0)
+        during = [ms for due, ms in meanwhile if ends_ms <= due * 1000 <= last_ms]
         for task in reading:
             task.cancel()
         await asyncio.gather(*reading, return_exceptions=True)
     return _table(arrivals, ends_ms, people, rooms, before, during, spent)
 
 
-async def _live(pairs: Sequence[Pair], seconds: float) -> list[float]:
-    """Send at a steady rate for some seconds, and give how long each took to the other gateway."""
+async def _live(pairs: Sequence[Pair], until: Awaitable[None]) -> list[tuple[float, float]]:
+    """Send at a steady rate until something happens; give when each was due, and its ms to the other gateway."""
     for p in pairs:
+        p.dues.clear()
         p.delivered_ms.clear()
-    start, count = time.time() + 0.1, int(LIVE_PER_S * seconds)
-    for i in range(count):
+    over = asyncio.Event()
+    sending = asyncio.create_task(_send(pairs, over))
+    await until
+    over.set()
+    await sending
+    await asyncio.sleep(_STRAGGLERS_S)
+    return [one for p in pairs for one in zip(p.dues, p.delivered_ms, strict=True)]
+
+
+async def _send(pairs: Sequence[Pair], over: asyncio.Event) -> None:
+    start = time.time()
+    for i in count():
         due = start + i / LIVE_PER_S
         await asyncio.sleep(max(0.0, due - time.time()))
+        if over.is_set():
+            return
         await pairs[i % len(pairs)].send(due)
-    await asyncio.sleep(0.5)
-    return [ms for p in pairs for ms in p.delivered_ms]
+
+
+async def _all_released(url: str, people: int, ends_ms: int) -> None:
+    while await _released(url) < people and _now_ms() < ends_ms + _GIVE_UP_S * 1000:
+        await asyncio.sleep(0.5)
+
+
+async def _released(url: str) -> int:
+    """Count the releases that came so far."""
+    async with httpx.AsyncClient(timeout=60) as http:
+        return int((await http.get(f"{url}/count")).text)
 
 
 async def _arrivals(url: str) -> list[tuple[float, str, int]]:

@@ -32,11 +32,15 @@ def app() -> Starlette:
     async def figures(_request: Request) -> Response:
         return Response(orjson.dumps(batches), media_type="application/json")
 
+    async def count(_request: Request) -> Response:
+        return Response(str(sum(len(batch["users"]) for batch in batches)))
+
     return Starlette(
         routes=[
             Route("/internal/quiet", quiet, methods=["POST"]),
             Route("/internal/releases", releases, methods=["POST"]),
             Route("/figures", figures),
+            Route("/count", count),
         ]
     )
 
