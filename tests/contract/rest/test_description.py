@@ -7,7 +7,7 @@ import pytest
 from kaftalk_rest.openapi import PartsDiffer, merge, render
 from kaftalk_testing.tools import repository
 
-MODULES = ("kaftalk_rooms.api", "kaftalk_dnd_batch.api")
+MODULES = ("kaftalk_rooms.api", "kaftalk_dnd_batch.api", "kaftalk_media.api")
 
 
 def test_the_committed_description_is_that_of_the_code() -> None:

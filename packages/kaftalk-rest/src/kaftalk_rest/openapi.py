@@ -1,6 +1,6 @@
 """One OpenAPI description of the API whose parts several services answer; each serves its own part as well.
 
-Write it with `python -m kaftalk_rest.openapi kaftalk_rooms.api kaftalk_dnd_batch.api > docs/openapi.json`.
+Write it with `python -m kaftalk_rest.openapi kaftalk_rooms.api kaftalk_dnd_batch.api kaftalk_media.api > docs/openapi.json`.
 """
 
 import importlib
