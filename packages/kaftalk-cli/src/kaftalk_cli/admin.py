@@ -1,32 +1,19 @@
 """The commands of `kaftalk admin`."""
 
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from kaftalk_cli import people, rooms
-from kaftalk_cli.deployment import Deployment, open_deployment
+from kaftalk_cli.deployment import beside
 from kaftalk_cli.output import Json, Output
-from kaftalk_cli.running import run
-from kaftalk_cli.settings import CliSettings
-from kaftalk_runtime.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="People, rooms, and how far delivery is behind.")
 
-T = TypeVar("T")
 User = Annotated[str, typer.Argument(help="Username or id.")]
 Room = Annotated[str, typer.Argument(help="The room's id.")]
 Search = Annotated[str, typer.Option("--search", help="Only those with this in a name.")]
-
-
-def _beside(work: Callable[[Deployment], Awaitable[T]]) -> T:
-    async def whole() -> T:
-        async with open_deployment(load(CliSettings)) as deployment:
-            return await work(deployment)
-
-    return run(whole())
 
 
 def _password() -> str:
@@ -38,45 +25,45 @@ def _password() -> str:
 @app.command("users")
 def list_users(search: Search = "", json: Json = False) -> None:
     """List accounts."""
-    Output(as_json=json).rows(_beside(lambda deployment: people.listed(deployment, search)))
+    Output(as_json=json).rows(beside(lambda deployment: people.listed(deployment, search)))
 
 
 @app.command("create-user")
 def create_user(username: str, name: str | None = None, json: Json = False) -> None:
     """Make an account; its password is asked for, or read from standard input."""
     password = _password()
-    Output(as_json=json).facts(_beside(lambda deployment: people.create(deployment, username, password, name)))
+    Output(as_json=json).facts(beside(lambda deployment: people.create(deployment, username, password, name)))
 
 
 @app.command()
 def disable(user: User, json: Json = False) -> None:
     """Sign somebody out everywhere and let her in no more; she stays in her rooms."""
-    Output(as_json=json).facts(_beside(lambda deployment: people.set_active(deployment, user, active=False)))
+    Output(as_json=json).facts(beside(lambda deployment: people.set_active(deployment, user, active=False)))
 
 
 @app.command()
 def enable(user: User, json: Json = False) -> None:
     """Let somebody in again."""
-    Output(as_json=json).facts(_beside(lambda deployment: people.set_active(deployment, user, active=True)))
+    Output(as_json=json).facts(beside(lambda deployment: people.set_active(deployment, user, active=True)))
 
 
 @app.command("set-password")
 def set_password(user: User, json: Json = False) -> None:
     """Give somebody another password, asked for or read from standard input, and sign her out everywhere."""
     password = _password()
-    Output(as_json=json).facts(_beside(lambda deployment: people.set_password(deployment, user, password)))
+    Output(as_json=json).facts(beside(lambda deployment: people.set_password(deployment, user, password)))
 
 
 @app.command("rooms")
 def list_rooms(search: Search = "", json: Json = False) -> None:
     """List rooms."""
-    Output(as_json=json).rows(_beside(lambda deployment: rooms.listed(deployment, search)))
+    Output(as_json=json).rows(beside(lambda deployment: rooms.listed(deployment, search)))
 
 
 @app.command()
 def members(room: Room, json: Json = False) -> None:
     """List who is in a room."""
-    Output(as_json=json).rows(_beside(lambda deployment: rooms.members(deployment, room)))
+    Output(as_json=json).rows(beside(lambda deployment: rooms.members(deployment, room)))
 
 
 @app.command()
@@ -84,10 +71,10 @@ def kick(
     room: Room, user: User, ban: Annotated[bool, typer.Option(help="Not let in again.")] = False, json: Json = False
 ) -> None:
     """Remove somebody from a room, in the name of its owner."""
-    Output(as_json=json).facts(_beside(lambda deployment: rooms.kick(deployment, room, user, ban=ban)))
+    Output(as_json=json).facts(beside(lambda deployment: rooms.kick(deployment, room, user, ban=ban)))
 
 
 @app.command()
 def lag(json: Json = False) -> None:
     """Count, by shard, what is in the logs and not yet delivered."""
-    Output(as_json=json).rows(_beside(rooms.lag))
+    Output(as_json=json).rows(beside(rooms.lag))

@@ -1,9 +1,11 @@
 """The parts of the services that the tool works with, opened beside them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
+from kaftalk_cli.running import run
 from kaftalk_cli.settings import CliSettings
 from kaftalk_protocol import topics
 from kaftalk_protocol.errors import Code, Refused
@@ -20,11 +22,14 @@ from kaftalk_rooms.passwords import Passwords
 from kaftalk_rooms.sessions import Sessions
 from kaftalk_runtime.clock import SystemClock
 from kaftalk_runtime.redis_client import Redis, open_redis
+from kaftalk_runtime.settings import load
 from kaftalk_runtime.tasks import Tasks
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.placements import Placements
 from kaftalk_views.room_views import RoomViews
 from kaftalk_views.users import Users
+
+T = TypeVar("T")
 
 CATCH_UP_S = 60.0
 APPLY_PATIENCE_S = 5.0
@@ -36,6 +41,7 @@ class Deployment:
 
     settings: CliSettings
     redis: Redis
+    writer: RoomLogWriter
     log: RoomLogRange
     accounts: Accounts
     passwords: Passwords
@@ -86,6 +92,7 @@ async def open_deployment(settings: CliSettings) -> AsyncIterator[Deployment]:
         deployment = Deployment(
             settings=settings,
             redis=redis,
+            writer=writer,
             log=log,
             accounts=Accounts(writer, accounts, names, Users(redis), redis, passwords, clock),
             passwords=passwords,
@@ -103,3 +110,13 @@ async def open_deployment(settings: CliSettings) -> AsyncIterator[Deployment]:
         for tail in (accounts, names, rooms):
             await tail.catch_up(CATCH_UP_S)
         yield deployment
+
+
+def beside(work: Callable[[Deployment], Awaitable[T]]) -> T:
+    """Run a command's work beside the services that the environment names."""
+
+    async def whole() -> T:
+        async with open_deployment(load(CliSettings)) as deployment:
+            return await work(deployment)
+
+    return run(whole())

@@ -1,18 +1,28 @@
 """The commands of `kaftalk`."""
 
 import logging
+from pathlib import Path
+from typing import Annotated, Any
 
 import structlog
 import typer
 
 from kaftalk_cli import admin
+from kaftalk_cli.archive import Archive
+from kaftalk_cli.deployment import Deployment, beside
 from kaftalk_cli.doctor import examine
+from kaftalk_cli.exporting import export_room
 from kaftalk_cli.findings import Level
+from kaftalk_cli.importing import import_room
+from kaftalk_cli.media_files import media_files
 from kaftalk_cli.output import Json, Output
 from kaftalk_cli.rebuild import rebuild_views
 from kaftalk_cli.running import run
 from kaftalk_cli.settings import CliSettings
 from kaftalk_runtime.settings import load
+
+Room = Annotated[str, typer.Argument(help="The room's id.")]
+WithMedia = Annotated[bool, typer.Option(help="With the files of the bucket.")]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(admin.app, name="admin")
@@ -41,6 +51,38 @@ def rebuild(json: Json = False) -> None:
     Output(as_json=json).facts(rebuilt)
     if rebuilt["rooms_missing"]:
         raise typer.Exit(1)
+
+
+@app.command("export")
+def export(room: Room, folder: Path, media: WithMedia = True, json: Json = False) -> None:
+    """Write a room with its people and media into a new folder, every record chained by hashes."""
+
+    async def work(deployment: Deployment) -> dict[str, Any]:
+        async with media_files(deployment, with_files=media) as files:
+            return await export_room(deployment, files, deployment.room(room), folder)
+
+    Output(as_json=json).facts(beside(work))
+
+
+@app.command("import")
+def import_(folder: Path, media: WithMedia = True, json: Json = False) -> None:
+    """Make an exported room again here, under its own id, once the whole folder is proven."""
+
+    async def work(deployment: Deployment) -> dict[str, Any]:
+        async with media_files(deployment, with_files=media) as files:
+            return await import_room(deployment, files, Archive(folder))
+
+    Output(as_json=json).facts(beside(work))
+
+
+@app.command()
+def verify(folder: Path, json: Json = False) -> None:
+    """Prove that an exported folder is as it was written. Compare its hash with the one that you kept."""
+    Output(as_json=json).facts(run(_verified(folder)))
+
+
+async def _verified(folder: Path) -> dict[str, Any]:
+    return Archive(folder).verify()
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import typer
 from pydantic import ValidationError
 
+from kaftalk_cli.archive import BrokenArchive
+from kaftalk_media.errors import StoreAway
 from kaftalk_protocol.errors import Refused
 from kaftalk_roomlog.errors import RoomLogError
 from kaftalk_runtime.kafka import KafkaUnreachable
@@ -26,6 +28,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             print(f"not done: {'.'.join(map(str, problem['loc']))}: {problem['msg']}", file=sys.stderr)
-    except (RoomLogError, KafkaUnreachable, RedisError, ViewError, TimeoutError) as error:
+    except (BrokenArchive, FileExistsError) as error:
+        print(f"not done: {error}", file=sys.stderr)
+    except (RoomLogError, KafkaUnreachable, RedisError, ViewError, StoreAway, TimeoutError) as error:
         print(f"not done: {error!r}", file=sys.stderr)
     raise typer.Exit(1)

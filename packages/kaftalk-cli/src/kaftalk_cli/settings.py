@@ -21,6 +21,11 @@ class CliSettings(BaseSettings):
     internal_keys: Annotated[CommaList, Field(repr=False)] = ()
     internal_tls: CertificateFolder = None
     jwt_key_file: Path | None = None
+    s3_bucket: str = "kaftalk-media"
+    s3_region: str = "us-east-1"
+    s3_endpoint: str | None = None
+    s3_access_key: str | None = None
+    s3_secret_key: Annotated[str | None, Field(repr=False)] = None
     shards: Annotated[int, Field(ge=1, le=1024)] = 128
     replication: Annotated[int, Field(ge=1, le=7)] = 1
 

@@ -8,13 +8,12 @@ from aiokafka.protocol.admin import ApiVersionRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from kaftalk_roomlog.cluster import TOPICS_PER_REQUEST, Wire
-from kaftalk_roomlog.topics import BROKER_RESOURCE
+from kaftalk_roomlog.topics import BROKER_RESOURCE, TOPIC_RESOURCE
 from kaftalk_runtime.kafka import Kafka
 
 _FETCH_API = 1
 # Kafka 4.0 was the first to drop versions 0-3 of Fetch (KIP-896).
 _FETCH_SINCE_4_0 = 4
-_TOPIC_RESOURCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Inspection:
         Raises:
             BrokerUnreachable: no broker answered.
         """
-        request = DescribeConfigsRequest([(_TOPIC_RESOURCE, topic, list(settings))], False)
+        request = DescribeConfigsRequest([(TOPIC_RESOURCE, topic, list(settings))], False)
         return _entries(await self._wire.ask_any(request))
 
     async def _topics(self, names: list[str] | None) -> dict[str, TopicFacts]:

@@ -5,7 +5,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from aiokafka.errors import for_code
-from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
+from aiokafka.protocol.admin import (
+    AlterConfigsRequest,
+    CreateTopicsRequest,
+    DeleteTopicsRequest,
+    DescribeConfigsRequest,
+)
 
 from kaftalk_roomlog.cluster import Leaders, Wire
 from kaftalk_roomlog.errors import BrokerUnreachable, TopicsRefused, UnknownTopic, UnsafeBroker
@@ -17,6 +22,7 @@ ROOM_RECORD_BYTES_MAX = 128 << 10
 INDEX_BYTES = 64 << 10
 COMPACTED_SEGMENT_BYTES = 16 << 20
 VISIBLE_POLL_S = 0.02
+TOPIC_RESOURCE = 2
 BROKER_RESOURCE = 4
 
 TOPIC_ALREADY_EXISTS = 36
@@ -28,18 +34,22 @@ SAFE_SETTINGS = {"auto.create.topics.enable": "false", "unclean.leader.election.
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic to be created; `retention_ms` -1 keeps records for ever and has no meaning if `compacted`."""
+    """A topic to be created; `retention_ms` -1 keeps records for ever and has no meaning if `compacted`.
+
+    `times_given`: records keep the times that they are written with, which only restoring a log may choose.
+    """
 
     name: str
     partitions: int = 1
     compacted: bool = False
     retention_ms: int = -1
     record_bytes_max: int = ROOM_RECORD_BYTES_MAX
+    times_given: bool = False
 
     def settings(self, replication: int) -> dict[str, str]:
         """Return the topic's configuration; what a broker's defaults might say otherwise is said here."""
         settings = {
-            "message.timestamp.type": "LogAppendTime",
+            "message.timestamp.type": "CreateTime" if self.times_given else "LogAppendTime",
             "max.message.bytes": str(self.record_bytes_max),
             # Every log keeps two index files mapped; Kafka's default of 10 MiB each is for few large logs.
             "segment.index.bytes": str(INDEX_BYTES),
@@ -105,6 +115,25 @@ class Topics:
         await self._create(wanted)
         for spec in wanted:
             await self.await_visible(spec.name, timeout_s=visible_timeout_s)
+
+    async def begin_restoring(self, name: str) -> bool:
+        """Create one room's topic whose records keep the times that they are written with; tells whether it is new.
+
+        Raises:
+            TopicsRefused, BrokerUnreachable
+        """
+        return bool(await self._create([TopicSpec(name, retention_ms=self._room_retention_ms, times_given=True)]))
+
+    async def end_restoring(self, name: str) -> None:
+        """Let the broker give the times from now on, as in every other room's topic.
+
+        Raises:
+            TopicsRefused, BrokerUnreachable
+        """
+        settings = TopicSpec(name, retention_ms=self._room_retention_ms).settings(self._replication)
+        request = AlterConfigsRequest([(TOPIC_RESOURCE, name, list(settings.items()))], False)
+        answer = await self._wire.ask_any(request)
+        _raise_unless({topic: code for code, _, _, topic in answer.resources}, 0)
 
     async def delete_topics(self, names: Collection[str]) -> None:
         """Delete topics; what does not exist is fine.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
@@ -70,6 +70,20 @@ class Kafka:
             await consumer.stop()
             raise KafkaUnreachable(self.bootstrap) from error
         return consumer  # type: ignore[no-any-return]
+
+    async def producer(self) -> AIOKafkaProducer:
+        """Return a started idempotent producer, for logs that nobody else writes: it cannot be healed (aiokafka#1017).
+
+        Raises:
+            KafkaUnreachable: no broker answered.
+        """
+        producer: Any = AIOKafkaProducer(**self.settings(), acks="all", enable_idempotence=True)  # type: ignore[no-untyped-call]
+        try:
+            await producer.start()
+        except KafkaError as error:
+            await producer.stop()
+            raise KafkaUnreachable(self.bootstrap) from error
+        return producer  # type: ignore[no-any-return]
 
     def settings(self) -> dict[str, Any]:
         """Give what every client of aiokafka is constructed with."""
