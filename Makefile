@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 or later; everything else is fetched, or named if it cannot be.
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench images images-offline compose-test fresh-machine
+.PHONY: help kaftalk up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench images images-offline compose-test fresh-machine
 
 PYTHON := .venv/bin/python
 comma := ,
@@ -25,6 +25,9 @@ status: environment ## Show what runs
 
 logs: ## Follow all logs, or those of one program: make logs S=gateway-1
 	@tail -n 50 -F $(if $(S),.kaftalk/logs/$(S).log,.kaftalk/logs/*.log)
+
+kaftalk: environment ## Run the operator's command beside `make up`: make kaftalk ARGS="doctor"
+	@$(PYTHON) -m kaftalk_testing.local kaftalk $(ARGS)
 
 environment:
 	@deploy/local/environment.sh --all-packages --no-dev

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import fcntl
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from kaftalk_testing.deployment import CannotStart, check_ports, choose_address,
 from kaftalk_testing.kafka_files import kafka_files
 from kaftalk_testing.process import ProcessId, Program, StartError, spawn, together, until_ready
 from kaftalk_testing.records import Records
-from kaftalk_testing.tools import REDIS, MissingTools, ToolFailed, ensure, repository
+from kaftalk_testing.tools import REDIS, MissingTools, ToolFailed, ensure, repository, venv_program
 from kaftalk_testing.web_build import build_web
 
 _LOG_BYTES_MAX = 16 * 1024 * 1024
@@ -66,6 +67,16 @@ def status(state: Path) -> None:
     print(f"\nlogs in {state / 'logs'}" + (f", served at {address.url}" if "caddy" in running else ""))
 
 
+def operate(state: Path, arguments: list[str]) -> int:
+    """Run `kaftalk` with the environment of the rooms service; returns its status."""
+    records = Records(state / "run")
+    plan = plan_deployment(state, choose_address(records.address()), os.environ)
+    rooms = plans.service(plan, plan.of("rooms")[0])
+    return subprocess.run(
+        [venv_program("kaftalk"), *arguments], env=os.environ | dict(rooms.env), check=False
+    ).returncode
+
+
 async def _start(program: Program, logs: Path, records: Records) -> None:
     log = logs / f"{program.name}.log"
     if log.exists() and log.stat().st_size > _LOG_BYTES_MAX:
@@ -113,12 +124,15 @@ def _alone(state: Path) -> Iterator[None]:
 def main() -> None:
     """Start, stop or show the deployment of this source tree."""
     parser = argparse.ArgumentParser(prog="python -m kaftalk_testing.local", description=main.__doc__)
-    parser.add_argument("command", choices=("up", "down", "status"))
     parser.add_argument("--state", type=Path, default=repository() / ".kaftalk")
+    parser.add_argument("command", choices=("up", "down", "status", "kaftalk"))
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of `kaftalk`")
     arguments = parser.parse_args()
     try:
         if arguments.command == "status":
             status(arguments.state)
+        elif arguments.command == "kaftalk":
+            sys.exit(operate(arguments.state, arguments.arguments))
         else:
             with _alone(arguments.state):
                 asyncio.run({"up": up, "down": down}[arguments.command](arguments.state))
