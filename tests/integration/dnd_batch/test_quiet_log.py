@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from kaftalk_dnd_batch.janitor import Janitor
 from kaftalk_dnd_batch.owned_users import OwnedUser, OwnedUsers
-from kaftalk_dnd_batch.quiet_log import QuietLog, Write
+from kaftalk_dnd_batch.quiet_log import QuietLog, StoredRelease, Write
 from kaftalk_dnd_batch.store import Store
 from kaftalk_protocol.ids import UserId
-from kaftalk_protocol.quiet_records import UserQuiet
+from kaftalk_protocol.quiet_records import RELEASES_KEPT_MS, UserQuiet
 from kaftalk_protocol.topics import QUIET_HOURS
+from kaftalk_roomlog.partition_queue import Appended
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.topics import Topics, TopicSpec
 from kaftalk_roomlog.writer import RoomLogWriter
+from kaftalk_runtime.clock import ManualClock
 from kaftalk_runtime.kafka import Kafka
 
 pytestmark = pytest.mark.slow
@@ -131,3 +134,21 @@ async def test_a_release_is_found_where_it_lies_and_gone_when_it_is_taken_away(
     assert await two.log.value_at(SHARD, place.offset, key) == value
     await two.log.append([Write(SHARD, key, None)])
     assert (await one.log.claim(SHARD)).releases[user] == {}
+
+
+async def test_digests_are_taken_away_after_seven_days(kafka: tuple[RoomLogWriter, RoomLogRange]) -> None:
+    one, two, user = Owner(*kafka, "one"), Owner(*kafka, "two"), somebody()
+    await one.claim()
+    assert await one.put(user, 1)
+    owned = one.users.get(user)
+    assert owned is not None
+    for release, done_ms in (("old", 1_000), ("new", 1_001)):
+        value = b'{"k":"released","fence":%d,"done_ms":%d}' % (one.log.fence(SHARD), done_ms)
+        (stored,) = await one.store.append([Write(SHARD, f"{user}|{release}", value)])
+        assert isinstance(stored, Appended)
+        owned.releases[release] = StoredRelease(stored.offset, done_ms)
+    await Janitor(one.users, one.store, ManualClock(1_001 + RELEASES_KEPT_MS)).clear()
+    assert list(owned.releases) == ["new"]
+    loaded = await two.log.claim(SHARD)
+    assert list(loaded.releases[user]) == ["new"]
+    assert loaded.users[user].updated_ms == 1
