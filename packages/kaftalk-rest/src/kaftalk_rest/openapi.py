@@ -1,6 +1,7 @@
 """One OpenAPI description of the API whose parts several services answer; each serves its own part as well.
 
-Write it with `python -m kaftalk_rest.openapi kaftalk_rooms.api kaftalk_dnd_batch.api kaftalk_media.api > docs/openapi.json`.
+Write it with `python -m kaftalk_rest.openapi MODULE… > docs/openapi.json`, all modules `kaftalk_<service>.api` in the
+order in which `tests/contract/rest` names them.
 """
 
 import importlib
