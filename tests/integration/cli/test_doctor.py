@@ -11,9 +11,15 @@ from kaftalk_testing.stack import Stack
 pytestmark = pytest.mark.slow
 
 
+def s3_of(stack: Stack) -> dict[str, str]:
+    """Give the settings that the rooms service has no use for."""
+    env = stack.programs["media-1"].env
+    return {name: value for name, value in env.items() if name.startswith("KAFTALK_S3_")}
+
+
 def doctor(stack: Stack, **settings: str) -> tuple[int, dict[str, Any], str]:
     """Run it; give its status, what it found by subject, and everything it printed."""
-    ran = kaftalk(stack, "doctor", "--json", **settings)
+    ran = kaftalk(stack, "doctor", "--json", **(s3_of(stack) | settings))
     return ran.status, {one["subject"]: one for one in ran.answer}, ran.out + ran.err
 
 
@@ -31,6 +37,13 @@ def test_what_is_not_there_is_named_with_its_setting(stack: Stack) -> None:
     assert "KAFTALK_KAFKA_BOOTSTRAP" in found["kafka"]["fix"]
     assert "KAFTALK_REDIS_URL" in found["redis"]["fix"]
     assert stack.programs["rooms-1"].env["KAFTALK_INTERNAL_KEYS"] not in printed
+
+
+def test_a_bucket_that_is_not_there_is_wrong(stack: Stack) -> None:
+    status, found, _ = doctor(stack, KAFTALK_S3_BUCKET="no-such-bucket")
+    assert status == 1
+    assert "no-such-bucket" in found["s3"]["found"]
+    assert "KAFTALK_S3_ENDPOINT" in found["s3"]["fix"]
 
 
 def test_other_shards_than_the_cluster_has_are_wrong(stack: Stack) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from kaftalk_cli import kafka_checks, redis_checks, secret_checks, service_checks
 from kaftalk_cli.clock_checks import check_broker_clock, check_redis_clock
 from kaftalk_cli.findings import Finding, wrong
+from kaftalk_cli.s3_checks import check_s3
 from kaftalk_cli.settings import CliSettings
 from kaftalk_roomlog.errors import RoomLogError
 from kaftalk_runtime.kafka import KafkaUnreachable
@@ -23,6 +24,7 @@ async def examine(settings: CliSettings) -> list[Finding]:
             *await _reached("kafka", "KAFTALK_KAFKA_BOOTSTRAP", lambda: _kafka(settings)),
             *await _reached("broker clock", "KAFTALK_SHARDS", lambda: _clock(settings)),
             *await _reached("redis", "KAFTALK_REDIS_URL", lambda: _redis(redis)),
+            *await check_s3(settings),
         ]
     finally:
         await redis.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 from kaftalk_cli.archive import Archive, ArchiveWriter, digest
 from kaftalk_cli.deployment import Deployment
+from kaftalk_cli.settings import CliSettings
 from kaftalk_media.object_store import ObjectStore, Place
 from kaftalk_protocol.ids import MediaId
 from kaftalk_protocol.media import MediaView, Sending, Upload, encode, sending_key, upload_key
@@ -71,9 +72,8 @@ class MediaFiles:
 
 
 @asynccontextmanager
-async def media_files(deployment: Deployment, *, with_files: bool) -> AsyncIterator[MediaFiles]:
-    """Connect to the bucket, unless the files are to stay where they are."""
-    settings = deployment.settings
+async def open_store(settings: CliSettings) -> AsyncIterator[ObjectStore]:
+    """Connect to the bucket; nothing is sent."""
     store = ObjectStore(
         Place(
             settings.s3_bucket,
@@ -83,14 +83,21 @@ async def media_files(deployment: Deployment, *, with_files: bool) -> AsyncItera
             secret_key=settings.s3_secret_key,
         )
     )
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()
+
+
+@asynccontextmanager
+async def media_files(deployment: Deployment, *, with_files: bool) -> AsyncIterator[MediaFiles]:
+    """Connect to the bucket, unless the files are to stay where they are."""
     if not with_files:
         yield MediaFiles(deployment, None)
         return
-    await store.start()
-    try:
+    async with open_store(deployment.settings) as store:
         yield MediaFiles(deployment, store)
-    finally:
-        await store.stop()
 
 
 def _keys(view: MediaView) -> dict[str, str]:
