@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from kaftalk_runtime.kafka import Kafka
 from kaftalk_testing.kafka_broker import kafka_broker
 from kaftalk_testing.kafka_files import KafkaFiles
 from kaftalk_testing.keys import internal_key, jwt_key_file, s3_secret_key
-from kaftalk_testing.probes import http_answers, http_ok
+from kaftalk_testing.probes import http_answers, http_ok, may_upload
 from kaftalk_testing.process import Program
 from kaftalk_testing.redis_server import redis_server
 from kaftalk_testing.tools import repository, venv_program
@@ -79,6 +79,13 @@ class Plan:
         ports = {name: listener.metrics for name, listener in self.instances.items()}
         own = self.thumbnailer_metrics_port
         return ports | ({THUMBNAILER: own} if own is not None and self.media else {})
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Return the origins of the pages that may use everything."""
+        if given := self.settings.get("KAFTALK_ORIGINS"):
+            return tuple(origin.strip() for origin in given.split(","))
+        return self.origins or (self.url, f"http://localhost:{self.proxy_port}")
 
     @property
     def s3_url(self) -> str:
@@ -167,8 +174,11 @@ def redis(plan: Plan) -> Program:
 
 
 def s3(plan: Plan) -> Program:
-    """Describe the plan's S3 server. Raises MissingTools, ToolFailed."""
-    return versitygw(
+    """Describe the plan's S3 server, ready when the media service has made the bucket and opened it to the pages.
+
+    Raises MissingTools, ToolFailed.
+    """
+    server = versitygw(
         plan.folder / "s3",
         plan.s3_port,
         plan.s3_credentials,
@@ -176,6 +186,7 @@ def s3(plan: Plan) -> Program:
         topic=topics.UPLOADS,
         after=_topic_exists(plan, topics.UPLOADS),
     )
+    return replace(server, ready=may_upload(plan.s3_port, f"/{BUCKET}/incoming/", plan.allowed_origins[0]))
 
 
 def thumbnailer(plan: Plan) -> Program:
@@ -283,14 +294,13 @@ def _s3_settings(plan: Plan) -> dict[str, str]:
 
 
 def _shared_settings(plan: Plan) -> dict[str, str]:
-    origins = plan.origins or (plan.url, f"http://localhost:{plan.proxy_port}")
     return {
         "KAFTALK_KAFKA_BOOTSTRAP": plan.kafka_bootstrap,
         "KAFTALK_REDIS_URL": plan.redis_url,
         "KAFTALK_INTERNAL_KEYS": internal_key(plan.folder / "keys"),
         "KAFTALK_JWT_KEY_FILE": str(jwt_key_file(plan.folder / "keys")),
         "KAFTALK_PUBLIC_URL": plan.url,
-        "KAFTALK_ORIGINS": ",".join(origins),
+        "KAFTALK_ORIGINS": ",".join(plan.allowed_origins),
         "KAFTALK_TRUSTED_PROXIES": "127.0.0.1",
         "KAFTALK_REPLICATION": "1",
     }

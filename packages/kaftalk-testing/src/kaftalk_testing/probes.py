@@ -13,7 +13,17 @@ def http_ok(port: int, path: str) -> Probe:
     """Ask for `path` and take any 2xx status for a yes."""
 
     async def probe() -> bool:
-        return (await _status_code("127.0.0.1", port, path)).startswith(b"2")
+        return (await _status_code("127.0.0.1", port, f"GET {path}")).startswith(b"2")
+
+    return probe
+
+
+def may_upload(port: int, path: str, origin: str) -> Probe:
+    """Ask, as a browser does before a PUT, whether pages of the origin may send one (Fetch, CORS-preflight)."""
+    headers = f"Origin: {origin}\r\nAccess-Control-Request-Method: PUT\r\n"
+
+    async def probe() -> bool:
+        return (await _status_code("127.0.0.1", port, f"OPTIONS {path}", headers)).startswith(b"2")
 
     return probe
 
@@ -22,7 +32,7 @@ def http_answers(port: int, host: str) -> Probe:
     """Ask for anything and take any status for a yes."""
 
     async def probe() -> bool:
-        return bool(await _status_code(host, port, "/healthz"))
+        return bool(await _status_code(host, port, "GET /healthz"))
 
     return probe
 
@@ -49,10 +59,10 @@ def kafka_answers(port: int, host: str = "127.0.0.1") -> Probe:
     return probe
 
 
-async def _status_code(host: str, port: int, path: str) -> bytes:
-    """Return the three digits of the answer to a GET, or nothing."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
-    status_line = await _ask(host, port, request, len(b"HTTP/1.1 200"))
+async def _status_code(host: str, port: int, asked: str, headers: str = "") -> bytes:
+    """Return the three digits of the answer to a method and a path, or nothing."""
+    request = f"{asked} HTTP/1.1\r\nHost: {host}:{port}\r\n{headers}Connection: close\r\n\r\n"
+    status_line = await _ask(host, port, request.encode(), len(b"HTTP/1.1 200"))
     return status_line[-3:] if status_line.startswith(b"HTTP/1.") else b""
 
 
