@@ -105,10 +105,10 @@ def test_what_is_removed_is_deleted_at_once_and_again_when_nobody_can_write_it_a
     assert due(entry) is Step.SHOW
     entry.shown = True
     assert due(entry) is Step.PURGE
-    entry.purged_ms = CREATED_MS
+    entry.purges, entry.purged_ms = 1, CREATED_MS
     assert due(entry) == GRACE_MS
     assert due(entry, GRACE_MS) is Step.PURGE
-    entry.purged_ms = CREATED_MS + GRACE_MS
+    entry.purges = 2
     assert due(entry, GRACE_MS) is Step.FORGET
 
 

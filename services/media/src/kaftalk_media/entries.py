@@ -28,7 +28,7 @@ class Entry:
 
     __slots__ = (
         "_value", "busy", "created_ms", "ended", "failures", "found_ms", "id", "looked_ms", "looks", "owned",
-        "purged_ms", "removed_ms", "resumable", "room", "sending", "sending_behind_ms", "shown", "state",
+        "purged_ms", "purges", "resumable", "room", "sending", "sending_behind_ms", "shown", "state",
         "upload_behind_ms",
     )  # fmt: skip
 
@@ -39,7 +39,6 @@ class Entry:
         self.state: State | None = None
         self.created_ms = 0
         self.resumable = False
-        self.removed_ms = 0
         self.sending: Sending | None = None
         self.upload_behind_ms: int | None = None
         self.sending_behind_ms: int | None = None
@@ -47,7 +46,8 @@ class Entry:
         self.looks = 0
         self.looked_ms = 0
         self.found_ms: int | None = None
-        self.purged_ms: int | None = None
+        self.purges = 0
+        self.purged_ms = 0
         self.failures = 0
         self.busy = False
         self.owned = True
@@ -93,8 +93,6 @@ class Entry:
         self.upload_behind_ms = None if value == encode(record) else now_ms
         if value == self._value:
             return
-        if merged.state == "removed" and self.state != "removed":
-            self.removed_ms = now_ms
         self._value, self.state, self.created_ms = value, merged.state, merged.created_ms
         self.resumable = merged.upload_id is not None
         self.shown = False

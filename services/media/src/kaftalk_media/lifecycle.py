@@ -21,6 +21,9 @@ RESEND_AFTER_MS = 90_000
 GRACE_MS = 15 * 60_000
 """A URL that was given out, and the function at work, may write for so long after a removal."""
 
+PURGES = 2
+"""Objects are deleted at once, and again when nobody can write them any more."""
+
 NOT_UPLOADED_MS = 3_600_000
 NOT_PROCESSED_MS = MULTIPART_LIFE_MS + 3_600_000
 
@@ -81,16 +84,14 @@ def _plan(entry: Entry, *, room_gone: bool) -> Iterator[tuple[int, Step]]:
 
 
 def _removal(entry: Entry, *, room_gone: bool) -> Iterator[tuple[int, Step]]:
-    over_ms, sending = entry.removed_ms + GRACE_MS, entry.sending
+    sending = entry.sending
     if not entry.shown:
         yield _NOW, Step.SHOW
     if sending is not None and not sending.removed and sending.told is None and not room_gone:
         # Cancelled while its message was on its way: nobody shall wait for it.
         yield _NOW, Step.TELL
-    if entry.purged_ms is None:
-        yield _NOW, Step.PURGE
-    elif entry.purged_ms < over_ms:
-        yield over_ms, Step.PURGE
+    if entry.purges < PURGES:
+        yield entry.purged_ms + GRACE_MS if entry.purges else _NOW, Step.PURGE
     else:
         yield _NOW, Step.FORGET
 

@@ -132,12 +132,12 @@ class Steps:
         await self._change(entry, {"state": "removed"})
 
     async def _purge(self, entry: Entry) -> None:
-        upload, begun_ms = entry.upload, self._clock.now_ms()
+        upload = entry.upload
         if upload.upload_id is not None:
             await self._purges.abort_multipart(upload.incoming, upload.upload_id)
         await self._purges.delete([upload.incoming])
         await self._purges.delete_prefix(upload.folder)
-        entry.purged_ms = begun_ms
+        entry.purges, entry.purged_ms = entry.purges + 1, self._clock.now_ms()
 
     async def _show(self, entry: Entry) -> None:
         # What changes from here on is shown next.
