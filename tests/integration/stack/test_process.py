@@ -54,6 +54,21 @@ async def test_a_program_that_ends_early_is_reported_with_its_last_words(tmp_pat
         await start(program, tmp_path / "probe.log", tied=True)
 
 
+async def test_a_program_that_ends_while_it_should_wait_is_started_again(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    code = f"import pathlib; p = pathlib.Path({str(seen)!r}); seen = p.exists(); p.touch(); seen or exit(1); {SLEEPS}"
+
+    async def has_waited() -> bool:
+        return len(spawned) == 2 and spawned[-1].alive()
+
+    spawned: list[Child] = []
+    program = dataclasses.replace(python(code), ready=has_waited, starts_max=3)
+    child = await start(program, tmp_path / "probe.log", tied=True, spawned=spawned.append)
+
+    assert spawned[-1] is child
+    child.kill()
+
+
 async def test_a_program_that_is_never_ready_is_killed(tmp_path: Path) -> None:
     code = f"import os; print(os.getpid(), flush=True); {SLEEPS}"
     program = dataclasses.replace(python(code), ready=never, start_timeout_s=0.5)

@@ -14,7 +14,7 @@ from pathlib import Path
 from kaftalk_testing import plan as plans
 from kaftalk_testing.deployment import CannotStart, check_ports, choose_address, plan_deployment
 from kaftalk_testing.kafka_files import kafka_files
-from kaftalk_testing.process import ProcessId, Program, StartError, spawn, together, until_ready
+from kaftalk_testing.process import ProcessId, Program, StartError, start, together
 from kaftalk_testing.records import Records
 from kaftalk_testing.tools import REDIS, MissingTools, ToolFailed, ensure, repository, venv_program
 from kaftalk_testing.web_build import build_web
@@ -81,12 +81,8 @@ async def _start(program: Program, logs: Path, records: Records) -> None:
     log = logs / f"{program.name}.log"
     if log.exists() and log.stat().st_size > _LOG_BYTES_MAX:
         log.rename(log.with_suffix(".log.1"))
-    if program.after:
-        await program.after()
     with _told(program.name):
-        child = spawn(program, log, tied=False)
-        records.add(program.name, child.id)
-        await until_ready(child, log)
+        await start(program, log, tied=False, spawned=lambda child: records.add(program.name, child.id))
 
 
 async def _stop(processes: Mapping[str, ProcessId], records: Records) -> None:

@@ -17,12 +17,16 @@ from pathlib import Path
 from kaftalk_testing.probes import Probe
 
 _POLL_S = 0.05
+_START_PAUSE_S = 0.5
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, under which name, how to tell that it is ready, and what to await before it is started."""
+    """What to run, under which name, how to tell that it is ready, and what to await before it is started.
+
+    One that ends instead of waiting for what it needs is started up to `starts_max` times.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -30,15 +34,17 @@ class Program:
     after: Callable[[], Awaitable[None]] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     start_timeout_s: float = 60.0
+    starts_max: int = 1
     stop_timeout_s: float = 15.0
 
 
 class StartError(Exception):
     """A program ended or stayed unready while it was started; says which, and ends with its last log lines."""
 
-    def __init__(self, name: str, reason: str, log: Path) -> None:
+    def __init__(self, name: str, reason: str, log: Path, *, ended: bool = False) -> None:
         super().__init__(f"{name} {reason}; the end of {log}:\n{last_lines(log)}")
         self.name = name
+        self.ended = ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +119,22 @@ class Child:
         return self.popen.wait()
 
 
-async def start(program: Program, log: Path, *, tied: bool) -> Child:
-    """Run the program and return when it is ready. Raises StartError."""
+async def start(
+    program: Program, log: Path, *, tied: bool, spawned: Callable[[Child], None] = lambda _child: None
+) -> Child:
+    """Run the program and return when it is ready; each process is told to `spawned` at once. Raises StartError."""
     if program.after:
         await program.after()
-    child = spawn(program, log, tied=tied)
-    await until_ready(child, log)
+    for starts_left in reversed(range(program.starts_max)):
+        child = spawn(program, log, tied=tied)
+        spawned(child)
+        try:
+            await until_ready(child, log)
+            break
+        except StartError as error:
+            if not (starts_left and error.ended):
+                raise
+            await asyncio.sleep(_START_PAUSE_S)
     return child
 
 
@@ -148,7 +164,7 @@ async def until_ready(child: Child, log: Path) -> None:
         async with asyncio.timeout(program.start_timeout_s):
             while not await program.ready():
                 if not child.alive():
-                    raise StartError(program.name, f"ended with status {child.popen.returncode}", log)
+                    raise StartError(program.name, f"ended with status {child.popen.returncode}", log, ended=True)
                 await asyncio.sleep(_POLL_S)
     except TimeoutError as error:
         child.kill()

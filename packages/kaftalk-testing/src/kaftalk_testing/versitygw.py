@@ -69,6 +69,8 @@ def versitygw(
         env={"ROOT_ACCESS_KEY_ID": credentials.access_key, "ROOT_SECRET_ACCESS_KEY": credentials.secret_key},
         ready=http_ok(port, "/healthz"),
         after=after,
+        # It writes a first event to Kafka, and ends if that takes more than a moment.
+        starts_max=20,
     )
 
 
