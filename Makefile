@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 or later; everything else is fetched, or named if it cannot be.
 .DEFAULT_GOAL := help
-.PHONY: help kaftalk up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench images images-offline compose-test fresh-machine
+.PHONY: help kaftalk up down restart status logs environment test-environment lint fmt test-fast test test-web e2e bench images images-offline compose-test fresh-machine k8s-test test-all
 
 PYTHON := .venv/bin/python
 comma := ,
@@ -73,6 +73,11 @@ image-%:
 
 compose-test: test-environment ## Test compose.yaml with the images (needs dockerd; about 10 minutes)
 	@KAFTALK_COMPOSE_TEST=1 .venv/bin/pytest tests/compose
+
+k8s-test: test-environment ## Test deploy/k8s on the cluster that KUBECONFIG names, with the images (about 10 minutes)
+	@KAFTALK_K8S_TEST=1 .venv/bin/pytest tests/k8s
+
+test-all: test k8s-test compose-test fresh-machine ## Run every test there is; needs a cluster, dockerd and root
 
 fresh-machine: ## Run the README's commands on a machine with nothing but Python, make and git (needs root)
 	@tools/fresh-machine
