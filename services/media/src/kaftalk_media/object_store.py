@@ -221,7 +221,8 @@ class ObjectStore:
         place = self._place
         config = Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path" if endpoint else "virtual"},
+            # One address of AWS's bucket in every region: the page's Content-Security-Policy names it.
+            s3={"addressing_style": "path" if endpoint else "virtual", "us_east_1_regional_endpoint": "regional"},
             # The checksum that the sender announced is the one that counts; no other is added.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
