@@ -1,5 +1,6 @@
 """`Content-Disposition` of what is served: shown or saved, and under which name (RFC 6266, RFC 8187). Pure."""
 
+import re
 import unicodedata
 from urllib.parse import quote
 
@@ -16,13 +17,16 @@ _SAME = {"jpeg": "jpg"}
 # RFC 8187 attr-char besides letters and digits.
 _ATTR_CHARS = "!#$&+-.^_`|~"
 _EXTENSION_CHARS_MAX = 5
+# Text that is told to run from right to left hides its extension: gpj.exe reads exe.jpg.
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def content_disposition(kind: Kind, name: str, content_type: str) -> str:
     """Give the header: pictures and voice, which were encoded anew, are shown, everything else is only saved."""
     inline = kind != "file" and content_type in _EXTENSIONS
+    name = _DIRECTIONS.sub("", unicodedata.normalize("NFC", name))
     saved_as = _renamed(name, content_type) if inline else name
-    return f"{'inline' if inline else 'attachment'}; {_filename(unicodedata.normalize('NFC', saved_as))}"
+    return f"{'inline' if inline else 'attachment'}; {_filename(saved_as)}"
 
 
 def _filename(name: str) -> str:

@@ -48,7 +48,10 @@ async def create_upload(asked: NewUpload, me: Me, use: Use, key: Key = None) -> 
     async def announce(place: Place) -> dict[str, Any]:
         await use.rights.require_writer(RoomId(asked.room), me.user)
         media = MediaId(await place.claim(str(uuid.uuid4())))
-        if await use.media.get(media) is None:
+        begun = await use.media.get(media)
+        if begun is not None:
+            await use.uploads.confirm(begun.upload)
+        else:
             await use.limits.take(Limit("uploads", use.settings.limit_uploads, 60_000), me.user)
             await use.uploads.announce(media, me.user, asked)
         return {"id": media}

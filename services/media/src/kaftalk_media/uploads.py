@@ -14,6 +14,8 @@ from kaftalk_protocol.ids import MediaId, RoomId, UserId
 from kaftalk_protocol.media import MULTIPART_LIFE_MS, UPLOAD_LIFE_MS, MediaView, Upload, view_of
 from kaftalk_roomlog.errors import AppendRefused
 from kaftalk_runtime.clock import Clock
+from kaftalk_runtime.redis_client import RedisError
+from kaftalk_views.errors import ViewsLost
 from kaftalk_views.listing import rfc3339
 
 
@@ -61,7 +63,7 @@ class Uploads:
             upload = upload.model_copy(update={"upload_id": upload_id, "part_bytes": part_bytes})
         try:
             await self._views.reserve(upload)
-        except Exception:
+        except (Refused, RedisError, ViewsLost):
             await self._forget(upload)
             raise
         try:
@@ -72,6 +74,10 @@ class Uploads:
             await self._forget(upload)
             raise
         return upload
+
+    async def confirm(self, upload: Upload) -> None:
+        """Take up again what a first try reserved, and perhaps did not come to store."""
+        await self._log.append(upload)
 
     async def ticket(self, upload: Upload) -> shapes.PutTicket | shapes.MultipartTicket:
         """Tell how the bytes are to be sent; a fresh URL every time."""
