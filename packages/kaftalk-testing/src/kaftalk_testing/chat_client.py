@@ -29,6 +29,7 @@ class _Outgoing:
     room: str
     n: int
     text: str
+    media: tuple[str, ...]
     done: "asyncio.Future[Sent]"
     sent_at: float = 0.0
 
@@ -52,6 +53,8 @@ class ChatClient:
         self.releases: list[Frame] = []
         self.quiet: Frame = {"active": False}
         self.held: dict[str, Frame] = {}
+        self.media: dict[str, list[str]] = {}
+        """What was told of media objects, by their ids: statuses in the order of showing, `pending` left out."""
         self._focused: str | None = None
         self._ahead: dict[str, set[int]] = {}
         self._ws_url = ws_url
@@ -64,10 +67,10 @@ class ChatClient:
         self._stopping = False
         self._task = asyncio.create_task(self._run())
 
-    def send(self, room: str, text: str) -> "asyncio.Future[Sent]":
+    def send(self, room: str, text: str, *media: str) -> "asyncio.Future[Sent]":
         """Send a message; the future resolves when it is acknowledged or definitely refused."""
         self._counters[room] += 1
-        outgoing = _Outgoing(room, self._counters[room], text, asyncio.get_running_loop().create_future())
+        outgoing = _Outgoing(room, self._counters[room], text, media, asyncio.get_running_loop().create_future())
         self._outbox[room].append(outgoing)
         self._wake.set()
         return outgoing.done
@@ -153,7 +156,8 @@ class ChatClient:
                 continue
             outgoing.sent_at = loop.time()
             frame = {"t": "send", "room": outgoing.room, "n": outgoing.n, "text": outgoing.text}
-            await socket.send({**frame, "id": f"{outgoing.room}:{outgoing.n}"})
+            media = {"media": list(outgoing.media)} if outgoing.media else {}
+            await socket.send({**frame, **media, "id": f"{outgoing.room}:{outgoing.n}"})
             # A second's worth may go at once.
             next_at = max(next_at + pause_s, loop.time() - 1)
             await asyncio.sleep(max(0.0, next_at - loop.time()))
@@ -294,6 +298,14 @@ class ChatClient:
             self.view.whole.pop(room, None)
         if how in ("past_hold", "release"):
             ahead.add(seq)
+        self._note_media(record)
+
+    def _note_media(self, record: dict[str, Any]) -> None:
+        told = [(record["media"], record["status"])] if record["k"] == "media" else []
+        if record["k"] == "message":
+            told = [(part["id"], part["status"]) for part in record["media"] if part["status"] != "pending"]
+        for media, status in told:
+            self.media.setdefault(media, []).append(status)
 
     def _move(self, room: str, epoch: int, seq: int) -> None:
         if room in self.positions:
