@@ -17,7 +17,7 @@ LOOK_EVERY_S = 3.0
 LOOKED_MAX = 10_000
 
 _log = get_logger(__name__)
-_results = metrics.counter("kaftalk_media_results_total", "Results taken in", "status", "by")
+_results = metrics.counter("kaftalk_media_results_total", "Results taken in", "status", "source")
 
 
 class Results:
