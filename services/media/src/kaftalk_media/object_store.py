@@ -3,6 +3,7 @@
 A URL is signed here, without asking the server, and says all: key, type, length and SHA-256 of what is written.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
@@ -19,7 +20,10 @@ KEYS_A_REQUEST = 1_000
 PARTS_A_REQUEST = 1_000
 CORS_AGE_S = 3_600
 CONNECT_TIMEOUT_S = 2
-ANSWER_TIMEOUT_S = 8
+ANSWER_TIMEOUT_S = 4
+JOIN_TIMEOUT_S = 12
+"""A server of one's own may copy all parts."""
+
 TRIES = 2
 CONNECTIONS = 32
 
@@ -178,7 +182,7 @@ class ObjectStore:
             _check_missing(refused)
             return None
         try:
-            async with answer["Body"] as body:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S), answer["Body"] as body:
                 return bytes(await body.read())
         except (BotoCoreError, OSError, TimeoutError) as error:
             raise _away("get_object", error) from error
@@ -227,7 +231,7 @@ class ObjectStore:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=ANSWER_TIMEOUT_S,
+            read_timeout=JOIN_TIMEOUT_S,
             retries={"total_max_attempts": TRIES, "mode": "standard"},
             max_pool_connections=CONNECTIONS,
         )
@@ -248,8 +252,10 @@ class ObjectStore:
         return str(url)
 
     async def _ask(self, operation: str, **parameters: Any) -> Any:
+        patience_s = JOIN_TIMEOUT_S if operation == "complete_multipart_upload" else ANSWER_TIMEOUT_S
         try:
-            return await getattr(self._client, operation)(Bucket=self._bucket, **parameters)
+            async with asyncio.timeout(patience_s):
+                return await getattr(self._client, operation)(Bucket=self._bucket, **parameters)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code"))
             if code == "NoSuchUpload":
