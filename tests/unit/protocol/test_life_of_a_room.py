@@ -139,9 +139,10 @@ def test_an_epoch_with_a_broken_state_is_invalid_and_stays_empty(change: dict[st
     assert state.apply(BASE + 1, 0, message(ANN)).reason == Reason.NOT_FOUND
 
 
-@pytest.mark.parametrize("record", [opening(), Room(by=ANN, base=BASE), Room(by=ANN, base=1, state={})])
-def test_an_epoch_above_zero_begins_only_with_a_state(record: Room) -> None:
+@pytest.mark.parametrize("record", [Room(by=ANN, base=BASE), Room(by=ANN, base=1, state={}), Room(by=ANN)])
+def test_an_epoch_above_zero_begins_with_a_state_or_a_creation(record: Room) -> None:
     assert RoomState(ROOM, 1, BASE).apply(BASE, 0, record).reason == Reason.INVALID
+    assert RoomState(ROOM, 1, BASE).apply(BASE, 0, opening()).taken
 
 
 @given(LOGS)

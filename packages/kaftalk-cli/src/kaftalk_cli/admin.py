@@ -1,12 +1,12 @@
 """The commands of `kaftalk admin`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from kaftalk_cli import people, rooms
-from kaftalk_cli.deployment import beside
+from kaftalk_cli import erasing, people, rooms
+from kaftalk_cli.deployment import Deployment, beside
 from kaftalk_cli.output import Json, Output
 
 app = typer.Typer(no_args_is_help=True, help="People, rooms, and how far delivery is behind.")
@@ -78,3 +78,21 @@ def kick(
 def lag(json: Json = False) -> None:
     """Count, by shard, what is in the logs and not yet delivered."""
     Output(as_json=json).rows(beside(rooms.lag))
+
+
+@app.command()
+def erase(
+    room: Room,
+    by: Annotated[str, typer.Option(help="First delete all that this person (username or id) wrote there.")] = "",
+    json: Json = False,
+) -> None:
+    """Take the content of deleted messages out of Kafka: the room's log is written again, and the old one goes.
+
+    Everything else keeps its seq and its time; clients load a page. The old log is deleted 15 minutes later.
+    """
+
+    async def work(deployment: Deployment) -> dict[str, Any]:
+        author = deployment.account(by).id if by else None
+        return await erasing.erase(deployment, deployment.room(room), author)
+
+    Output(as_json=json).facts(beside(work))

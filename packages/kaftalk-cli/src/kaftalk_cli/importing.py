@@ -9,7 +9,7 @@ from kaftalk_cli.media_files import MediaFiles
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.topics import Placement
-from kaftalk_roomlog.restoring import restore_log
+from kaftalk_roomlog.restoring import LogRestorer
 from kaftalk_roomlog.topics import Topics
 from kaftalk_rooms.account_book import StoredAccount
 from kaftalk_views.placements import publish
@@ -32,10 +32,11 @@ async def import_room(deployment: Deployment, media: MediaFiles, archive: Archiv
     made = [user for row in archive.users() if (user := await _person(deployment, row)) is not None]
     files = [await media.restore(row, archive) for row in archive.media()]
     placement = Placement(room, epoch=0, base=archive.manifest["first_seq"] or 0)
-    topics = Topics(deployment.settings.kafka(), replication=deployment.settings.replication)
+    kafka = deployment.settings.kafka()
+    topics = Topics(kafka, replication=deployment.settings.replication)
     await topics.start()
     try:
-        records = await restore_log(deployment.settings.kafka(), topics, placement.topic, _values(archive))
+        records = await LogRestorer(kafka, topics).restore(placement.topic, _values(archive))
     finally:
         await topics.stop()
     await publish(deployment.writer, placement)

@@ -16,6 +16,7 @@ from kaftalk_protocol.ids import RoomId, UserId
 
 SUBPROTOCOL = "kaftalk.link.v1"
 PATH = "/link"
+ERASE_PATH = "/internal/erase"
 
 MEMBERSHIP = 1
 """Flag: the event changes members or the room itself; the gateway reads it before it delivers."""
@@ -23,6 +24,14 @@ DELETION = 2
 """Flag: the event takes a message away; the gateway blanks it in its tail."""
 EDIT = 4
 """Flag: the event carries words or media of an older message, which not every member may have."""
+
+
+class EraseRoom(BaseModel):
+    """The body of a POST to `ERASE_PATH`: write a room again without what is deleted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    room: RoomId
 
 
 @dataclass(frozen=True, slots=True)

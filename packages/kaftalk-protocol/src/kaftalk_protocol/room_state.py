@@ -72,7 +72,9 @@ class RoomState(RoomFacts):
     def _claim(self, seq: int, ts: int, record: AnyRecord) -> Reason | None:
         if seq != self.base or not isinstance(record, Room):
             return Reason.NOT_FOUND
-        return self._create(seq, ts, record) if self.epoch == 0 else self._resume(record)
+        # An epoch above 0 begins with a whole state, or as a copy of an earlier one that was created.
+        resumes = self.epoch > 0 and (record.state is not None or record.base is not None)
+        return self._resume(record) if resumes else self._create(seq, ts, record)
 
     def _create(self, seq: int, ts: int, record: Room) -> Reason | None:
         kind = record.kind

@@ -34,7 +34,9 @@ def next_base(highest_seq: int) -> int:
 class Placement:
     """Where a room's log is: the record of `kaftalk.rooms`. `seq = base + offset`.
 
-    `status` is `live`, or `deleted` since `deleted_ms`. The title fields stay in the room's own log.
+    `status` is `live`, or `deleted` since `deleted_ms`. The title fields stay in the room's own log. An epoch that was
+    made to erase begins with `copied` records of the one before, at their seqs; the topics of the epochs before it go
+    some time after `erased_ms`.
     """
 
     room: RoomId
@@ -42,6 +44,8 @@ class Placement:
     base: int = 0
     status: Literal["live", "deleted"] = "live"
     deleted_ms: int | None = None
+    copied: int | None = None
+    erased_ms: int | None = None
 
     @property
     def topic(self) -> str:

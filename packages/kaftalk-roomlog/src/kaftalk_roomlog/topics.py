@@ -116,24 +116,29 @@ class Topics:
         for spec in wanted:
             await self.await_visible(spec.name, timeout_s=visible_timeout_s)
 
-    async def begin_restoring(self, name: str) -> bool:
+    async def begin_restoring(self, name: str, *, record_bytes_max: int = ROOM_RECORD_BYTES_MAX) -> bool:
         """Create one room's topic whose records keep the times that they are written with; tells whether it is new.
 
         Raises:
             TopicsRefused, BrokerUnreachable
         """
-        return bool(await self._create([TopicSpec(name, retention_ms=self._room_retention_ms, times_given=True)]))
+        return bool(await self._create([self._restored(name, record_bytes_max, times_given=True)]))
 
-    async def end_restoring(self, name: str) -> None:
+    async def end_restoring(self, name: str, *, record_bytes_max: int = ROOM_RECORD_BYTES_MAX) -> None:
         """Let the broker give the times from now on, as in every other room's topic.
 
         Raises:
             TopicsRefused, BrokerUnreachable
         """
-        settings = TopicSpec(name, retention_ms=self._room_retention_ms).settings(self._replication)
+        settings = self._restored(name, record_bytes_max, times_given=False).settings(self._replication)
         request = AlterConfigsRequest([(TOPIC_RESOURCE, name, list(settings.items()))], False)
         answer = await self._wire.ask_any(request)
         _raise_unless({topic: code for code, _, _, topic in answer.resources}, 0)
+
+    def _restored(self, name: str, record_bytes_max: int, *, times_given: bool) -> TopicSpec:
+        return TopicSpec(
+            name, retention_ms=self._room_retention_ms, record_bytes_max=record_bytes_max, times_given=times_given
+        )
 
     async def delete_topics(self, names: Collection[str]) -> None:
         """Delete topics; what does not exist is fine.

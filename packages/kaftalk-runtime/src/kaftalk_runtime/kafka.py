@@ -71,13 +71,15 @@ class Kafka:
             raise KafkaUnreachable(self.bootstrap) from error
         return consumer  # type: ignore[no-any-return]
 
-    async def producer(self) -> AIOKafkaProducer:
+    async def producer(self, request_bytes_max: int) -> AIOKafkaProducer:
         """Return a started idempotent producer, for logs that nobody else writes: it cannot be healed (aiokafka#1017).
 
         Raises:
             KafkaUnreachable: no broker answered.
         """
-        producer: Any = AIOKafkaProducer(**self.settings(), acks="all", enable_idempotence=True)  # type: ignore[no-untyped-call]
+        producer: Any = AIOKafkaProducer(  # type: ignore[no-untyped-call]
+            **self.settings(), acks="all", enable_idempotence=True, max_request_size=request_bytes_max
+        )
         try:
             await producer.start()
         except KafkaError as error:

@@ -46,6 +46,28 @@ class CatchUp:
             await self._step(placement, state, seq)
         raise ViewUnavailable(placement.room)
 
+    async def enter_copy(self, placement: Placement) -> RoomState:
+        """Move a view into an epoch that begins as a copy of the one before, at the same seqs; give its state."""
+        for _ in range(CONFLICTS_MAX):
+            state = await self._standing(placement)
+            if state is None:
+                return await self.rebuild_room(placement, None)
+            if state.epoch == placement.epoch:
+                return state
+            if placement.offset(state.applied_seq) < (placement.copied or 0):
+                await self._views.rename_epoch(state, placement.epoch)
+            else:
+                # Somebody moved it on in the old log, which went on otherwise.
+                await self._enter_anew(placement, state)
+        raise ViewUnavailable(placement.room)
+
+    async def _enter_anew(self, placement: Placement, before: RoomState) -> None:
+        first = RoomState(placement.room, placement.epoch, placement.base)
+        state, _ = await self._fold_only(placement, first, await end_seq(self._log, placement))
+        projection = restore(state, shard=self._shard(placement))
+        projection.expected = str(before.applied_seq)
+        await self._views.project(projection)
+
     async def rebuild_room(self, placement: Placement, snapshot: bytes | None) -> RoomState:
         """Make the view of a room that has none, from its snapshot and what follows, else from its first record."""
         return await self._rebuild(placement, snapshot, await end_seq(self._log, placement))

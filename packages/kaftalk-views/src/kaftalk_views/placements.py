@@ -15,6 +15,7 @@ from kaftalk_roomlog.partition_queue import Appended
 from kaftalk_roomlog.tail import TailRecord
 
 VERSION = 1
+_LATER = ("deleted_ms", "copied", "erased_ms")
 
 
 class Tail(Protocol):
@@ -94,9 +95,8 @@ def encode(placement: Placement) -> bytes:
     fields: dict[str, Any] = {
         "v": VERSION, "epoch": placement.epoch, "base": placement.base, "status": placement.status
     }  # fmt: skip
-    if placement.deleted_ms is not None:
-        fields["deleted_ms"] = placement.deleted_ms
-    return orjson.dumps(fields)
+    later = {name: getattr(placement, name) for name in _LATER}
+    return orjson.dumps(fields | {name: value for name, value in later.items() if value is not None})
 
 
 def decode(key: bytes | None, value: bytes | None) -> Placement | None:
@@ -106,7 +106,7 @@ def decode(key: bytes | None, value: bytes | None) -> Placement | None:
     try:
         stored = orjson.loads(value)
         return Placement(
-            RoomId(key.decode()), stored["epoch"], stored["base"], stored["status"], stored.get("deleted_ms")
+            RoomId(key.decode()), stored["epoch"], stored["base"], stored["status"], *map(stored.get, _LATER)
         )
     except (ValueError, KeyError, TypeError):
         return None

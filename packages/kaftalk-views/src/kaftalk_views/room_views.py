@@ -150,6 +150,16 @@ class RoomViews:
 
     # --- whole states ---
 
+    async def rename_epoch(self, state: RoomState, epoch: int) -> None:
+        """Let a view be of another epoch whose log is the same up to there; nothing happens if it has moved on."""
+        key = redis_keys.room(state.room)
+        commands: list[Command] = [("HSET", key, "epoch", str(epoch))]
+        last = await self.redis.run("HGET", key, "last_item")
+        if last is not None:
+            commands.append(("HSET", key, "last_item", orjson.dumps(orjson.loads(last) | {"epoch": epoch}).decode()))
+        script = compare_and_set(key, str(state.applied_seq), commands)
+        await self.redis.many([script])
+
     async def load(self, room: RoomId) -> RoomState:
         """Build a room's state from its view."""
         state = read_state(room, await self.redis.transaction(state_reads(room)))

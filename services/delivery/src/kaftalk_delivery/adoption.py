@@ -113,7 +113,10 @@ class Adoption:
     async def _open_epoch(self, room: OwnedRoom) -> list[tuple[OwnedRoom, Head]]:
         """Move the view of an older epoch to the room's new one."""
         try:
-            state = await self._catch_up.project_to(room.placement, room.placement.base)
+            if room.placement.copied is not None:
+                state = await self._catch_up.enter_copy(room.placement)
+            else:
+                state = await self._catch_up.project_to(room.placement, room.placement.base)
         except ViewUnavailable as error:
             _log.warning("epoch_not_opened", room=room.id, error=repr(error))
             return []

@@ -8,9 +8,11 @@ from functools import partial
 from kaftalk_delivery.adoption import Adoption
 from kaftalk_delivery.cursor_writer import CursorWriter
 from kaftalk_delivery.epochs import Epochs
+from kaftalk_delivery.erasing import Erasing
 from kaftalk_delivery.flights import Positions
 from kaftalk_delivery.generations import Generations
 from kaftalk_delivery.heartbeat import Heartbeat
+from kaftalk_delivery.internal_api import erase_route
 from kaftalk_delivery.janitor import Janitor
 from kaftalk_delivery.lag import ShardLag
 from kaftalk_delivery.link_endpoint import link_route
@@ -28,6 +30,7 @@ from kaftalk_protocol import topics as names
 from kaftalk_roomlog.ownership import ShardOwnership
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.reader import RoomLogReader
+from kaftalk_roomlog.restoring import LogRestorer
 from kaftalk_roomlog.snapshots import SNAPSHOT_BYTES_MAX, SnapshotLog
 from kaftalk_roomlog.starting import until_answered
 from kaftalk_roomlog.tail import TailReader
@@ -58,6 +61,7 @@ class _Logs:
 
     def __init__(self, settings: Settings) -> None:
         kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls)
+        self.kafka = kafka
         self.reader = RoomLogReader(kafka)
         self.ranges = RoomLogRange(kafka)
         # Placements, cursors and the first record of an epoch, which may be as large as a snapshot.
@@ -116,6 +120,8 @@ class App:
             hand_over=self._snapshots.hand_over,
         )
         epochs = Epochs(views, logs.ranges, logs.topics, logs.writer, self._tasks, again=self._views.abandon)
+        restorer = LogRestorer(logs.kafka, logs.topics)
+        self._erasing = Erasing(restorer, rooms, logs.ranges, logs.writer, epochs, self._tasks, self._clock)
         self._projector = Projector(
             rooms,
             logs.reader,
@@ -157,7 +163,7 @@ class App:
         keys = InternalKeys(self._settings.internal_keys)
         link = link_route(self._links, keys, open_for_links=lambda: self._open)
         return Listener(
-            internal_app(self._health, [link]),
+            internal_app(self._health, [link, erase_route(keys, self._erasing)]),
             self._settings.internal_listen,
             ws="websockets-sansio",
             ws_bytes_max=_LINK_MESSAGE_BYTES_MAX,

@@ -93,7 +93,7 @@ class Epochs:
         await self._writer.append(ROOMS, placements.encode(new), key=room.id.encode(), partition=room.shard)
         _bumps.inc()
         _log.error("epoch_opened", room=room.id, epoch=new.epoch, base=new.base, applied_seq=state.applied_seq)
-        self._tasks.run(f"old epoch {old.topic}", lambda: self._forward(old, new, end, state.log_ms))
+        self._tasks.run(f"old epoch {old.topic}", lambda: self.forward(old, new, end, state.log_ms))
 
     async def _claim(self, wanted: Placement, state: RoomState) -> Placement:
         """Write the first record of an epoch, or find that of another owner; give the placement that holds."""
@@ -107,8 +107,11 @@ class Epochs:
         base = first.base if isinstance(first, Room) and first.base is not None else wanted.base
         return replace(wanted, base=base)
 
-    async def _forward(self, old: Placement, new: Placement, end: int, applied_ms: int) -> None:
-        """Append to the new topic what writers that do not know of it still append to the old one, for 10 minutes."""
+    async def forward(self, old: Placement, new: Placement, end: int, applied_ms: int) -> None:
+        """Append to the new topic what writers that do not know of it still append to the old one, for 10 minutes.
+
+        That is what lies from offset `end` on, and below it what is later than `applied_ms`.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + OLD_TOPIC_READ_S
         position = max((await self._ranges.bounds(old.topic)).start, end - _UNCERTAIN_RECORDS)

@@ -1,7 +1,11 @@
-"""Deletes the topics of rooms that were marked deleted 24 hours ago; nothing else is ever deleted."""
+"""Deletes the topics of rooms that were marked deleted 24 hours ago, and those of epochs that were erased.
+
+Nothing else is ever deleted.
+"""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
 from kaftalk_protocol.topics import ROOMS, room_topic
@@ -11,8 +15,11 @@ from kaftalk_roomlog.topics import Topics
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.clock import Clock
 from kaftalk_runtime.logs import get_logger
+from kaftalk_views.placements import publish
 
 KEPT_MS = 24 * 3600 * 1000
+ERASED_KEPT_MS = 15 * 60 * 1000
+"""Longer than what is still appended to the old topic is passed on."""
 _EVERY_S = 60.0
 
 _log = get_logger(__name__)
@@ -46,14 +53,16 @@ class Janitor:
 
     async def clean(self) -> None:
         """Delete what is due now."""
-        oldest_kept_ms = self._clock.now_ms() - KEPT_MS
+        now_ms = self._clock.now_ms()
         for room in self._rooms:
-            deleted_ms = room.placement.deleted_ms
-            if room.placement.status == "deleted" and deleted_ms is not None and deleted_ms <= oldest_kept_ms:
-                try:
+            placement = room.placement
+            try:
+                if placement.deleted_ms is not None and placement.deleted_ms <= now_ms - KEPT_MS:
                     await self._delete(room)
-                except RoomLogError as error:
-                    _log.warning("room_not_cleaned", room=room.id, error=repr(error))
+                elif placement.erased_ms is not None and placement.erased_ms <= now_ms - ERASED_KEPT_MS:
+                    await self._delete_erased(room)
+            except RoomLogError as error:
+                _log.warning("room_not_cleaned", room=room.id, error=repr(error))
 
     async def _delete(self, room: OwnedRoom) -> None:
         """The placement goes last: while it is there, the next owner tries again."""
@@ -62,3 +71,10 @@ class Janitor:
         await self._snapshots.write(room.id, None)
         await self._writer.append(ROOMS, None, key=room.id.encode(), partition=room.shard)
         _log.info("room_cleaned", room=room.id)
+
+    async def _delete_erased(self, room: OwnedRoom) -> None:
+        """Delete the epochs before the one that holds no deleted content."""
+        epochs = range(room.placement.epoch)
+        await self._topics.delete_topics([room_topic(room.id, epoch) for epoch in epochs])
+        await publish(self._writer, replace(room.placement, erased_ms=None))
+        _log.info("erased_epochs_cleaned", room=room.id)
