@@ -9,6 +9,7 @@ from kaftalk_media import api
 from kaftalk_media.dependencies import Dependencies
 from kaftalk_media.errors import StoreAway
 from kaftalk_media.generations import Generations
+from kaftalk_media.log_search import LogSearch
 from kaftalk_media.media_log import MediaLog
 from kaftalk_media.object_store import ObjectStore, Place
 from kaftalk_media.owner import Owner
@@ -100,7 +101,8 @@ class App:
         self._views = MediaViews(
             self._redis, user_bytes_max=settings.media_user_bytes_max, room_bytes_max=settings.media_room_bytes_max
         )
-        self._results = Results(self._reads, self._views, self._log, self._store, self._clock)
+        search = LogSearch(logs.ranges, shards=settings.shards)
+        self._results = Results(self._reads, self._views, self._log, search, self._store, self._clock)
         self._wire_owner()
         self._health = Health(
             {"kafka": self._kafka_answers, "redis": self._redis.ping, "shards": self._has_shards}, alive=self._alive

@@ -51,8 +51,11 @@ class Generations:
     async def _look(self) -> None:
         found = await generation.current(self._redis) or await generation.claim(self._redis)
         server = await generation.server(self._redis)
+        if self._server is not None and server != self._server:
+            # A Redis that was started anew may have lost its last second: what is missing proves nothing now.
+            ours = map(str, sorted(self._owner.ready))
+            await self._redis.many([("DEL", VIEW_MEDIA), ("HDEL", VIEW_MEDIA_SHARDS, "", *ours)])
         if (found, server) != (self._known, self._server):
-            # A Redis that was started anew may have lost its last second.
             self._known, self._server, self._marked = found, server, set()
         self._marked &= self._owner.ready
         for shard in self._owner.ready - self._marked:

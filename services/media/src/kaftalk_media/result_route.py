@@ -5,7 +5,7 @@ from starlette.routing import Route
 
 from kaftalk_media.results import Results
 from kaftalk_protocol.media import Result
-from kaftalk_roomlog.errors import AppendError
+from kaftalk_roomlog.errors import RoomLogError
 from kaftalk_runtime.internal_auth import InternalKeys
 from kaftalk_runtime.internal_routes import signed_route
 from kaftalk_runtime.logs import get_logger
@@ -24,7 +24,7 @@ def result_route(keys: InternalKeys, results: Results) -> Route:
         result = Result.model_validate_json(body)
         try:
             taken = await results.take(result)
-        except (AppendError, RedisError, ViewUnavailable) as error:
+        except (RoomLogError, RedisError, ViewUnavailable) as error:
             _log.warning("result_not_taken", media=result.id, error=repr(error))
             return Response(status_code=503)
         return Response(status_code=204 if taken else 404)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 from kaftalk_media.errors import StoreAway
+from kaftalk_media.log_search import LogSearch
 from kaftalk_media.media_log import MediaLog
 from kaftalk_media.steps import Finds, result_of
 from kaftalk_media.views import MediaViews
@@ -11,6 +12,7 @@ from kaftalk_protocol.media import MediaView, Result, merge, view_of, with_resul
 from kaftalk_runtime import metrics
 from kaftalk_runtime.clock import Clock
 from kaftalk_runtime.logs import get_logger
+from kaftalk_views.errors import ViewsLost
 from kaftalk_views.media_views import MediaReads
 
 LOOK_EVERY_S = 3.0
@@ -23,10 +25,13 @@ _results = metrics.counter("kaftalk_media_results_total", "Results taken in", "s
 class Results:
     """Takes results in: into the log, then into the view. The owner of the shard tells the room."""
 
-    def __init__(self, reads: MediaReads, views: MediaViews, log: MediaLog, store: Finds, clock: Clock) -> None:
+    def __init__(
+        self, reads: MediaReads, views: MediaViews, log: MediaLog, log_search: LogSearch, store: Finds, clock: Clock
+    ) -> None:
         self._reads = reads
         self._views = views
         self._log = log
+        self._log_search = log_search
         self._store = store
         self._clock = clock
         self._looked_s: OrderedDict[MediaId, float] = OrderedDict()
@@ -34,10 +39,16 @@ class Results:
     async def take(self, result: Result) -> bool:
         """Take a callback in; False if the media object is gone, and everything made for it should go.
 
-        Raises AppendError, RedisError, ViewsLost: nobody knows now.
+        Raises AppendError, RedisError, ReadError, ViewsLost: nobody knows now.
         """
         view = await self._reads.get(result.id)
-        if view is None or view.state == "removed" or (view.room, view.kind) != (result.room, result.kind):
+        if view is None:
+            # A Redis that was killed may have lost the newest view: what is deleted now does not come again.
+            found = await self._log_search.find(result.id, result.room)
+            if found is not None and found.state != "removed":
+                raise ViewsLost
+            return False
+        if view.state == "removed" or (view.room, view.kind) != (result.room, result.kind):
             return False
         await self._store_result(view, result, by="callback")
         return True
