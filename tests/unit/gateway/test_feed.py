@@ -122,6 +122,20 @@ def test_a_delete_takes_the_words_of_the_message_and_its_edits_out_of_the_tail()
     assert b"words again" not in b"".join(one.wire for one in feed.tail)
 
 
+def test_what_a_picture_looks_like_goes_with_its_message_and_is_for_those_who_may_read_it() -> None:
+    feed = _live()
+    looks: dict[str, object] = {"v": 1, "k": "media", "media": "m", "status": "ready", "target": 1, "blur": "UklGR"}
+    feed.offer(_event(1, 0))
+    told = feed.offer(_event(2, 1, looks))
+    assert told is not None
+    assert b"UklGR" in told.seen_from(1)
+    assert b"UklGR" not in told.seen_from(2)
+    assert b'"status":"ready"' in told.seen_from(2)
+    feed.offer(_event(3, 2, {"v": 1, "k": "delete", "by": "u", "target": 1, "author": "u"}))
+    feed.offer(_event(4, 3, looks))
+    assert b"UklGR" not in b"".join(one.wire for one in feed.tail)
+
+
 def test_from_where_a_member_may_read_is_asked_for_unless_all_may_read_all() -> None:
     feed, user = _live(), UserId("u")
     assert feed.floor(user) is None
