@@ -23,11 +23,20 @@ from kaftalk_views.errors import ViewsLost, ViewUnavailable, ViewUnknown
 from kaftalk_views.lost_rooms import Lost, lost_read, lost_since
 from kaftalk_views.projection import Projection
 from kaftalk_views.sendings import Sendings
-from kaftalk_views.view_fields import Command, invite_of, member_of, read_state, state_reads, stream_field
+from kaftalk_views.view_fields import (
+    Command,
+    invite_of,
+    member_of,
+    read_state,
+    state_reads,
+    stream_field,
+    view_keys,
+)
 
 POLL_FIRST_S = 0.001
 POLL_MAX_S = 0.02
 ROOMS_A_ROUND = 100
+KEYS_A_SCAN = 1_000
 
 _FACTS = ("epoch", "base", "applied_seq", "shown_seq", "meta", "member_count", "notes_from")
 
@@ -149,6 +158,19 @@ class RoomViews:
             one.sendings = []
 
     # --- whole states ---
+
+    async def remove(self, room: RoomId) -> None:
+        """Take away the whole view of a room that is gone for good."""
+        cursor, keys = "0", view_keys(room)
+        while True:
+            # Nothing lists which messages have reactions; a room is removed rarely enough to look through all keys.
+            pattern = redis_keys.room_reactions(room, 0)[:-1] + "*"
+            cursor, found = await self.redis.run("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_A_SCAN)
+            keys += found
+            if int(cursor) == 0:
+                break
+        positions = redis_keys.shard_positions(self.shard(room))
+        await self.redis.transaction([("DEL", *keys), ("HDEL", positions, room)])
 
     async def rename_epoch(self, state: RoomState, epoch: int) -> None:
         """Let a view be of another epoch whose log is the same up to there; nothing happens if it has moved on."""

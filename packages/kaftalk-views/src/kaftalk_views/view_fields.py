@@ -90,6 +90,15 @@ def clear(room: RoomId) -> list[Command]:
     ]
 
 
+def view_keys(room: RoomId) -> list[str]:
+    """Name the keys of a room's view but those of reactions, cursors and mutes among them."""
+    keys = (
+        redis_keys.room, redis_keys.room_voids, redis_keys.room_notes, redis_keys.room_index, redis_keys.room_mentions,
+        redis_keys.room_cursors, redis_keys.room_mutes,
+    )  # fmt: skip
+    return [*_fact_keys(room), *(key(room) for key in keys)]
+
+
 def state_reads(room: RoomId) -> list[Command]:
     """Give the reads of a whole state, for one transaction."""
     return [

@@ -138,7 +138,9 @@ class App:
         self._generations = Generations(
             redis, rooms, self._views, self._cursors, owned=self._owned, made=self._shards.made
         )
-        self._janitor = Janitor(rooms, logs.topics, logs.snapshots, logs.writer, self._clock, drop=self._shards.drop)
+        self._janitor = Janitor(
+            rooms, logs.topics, logs.snapshots, logs.writer, views, self._clock, drop=self._shards.drop
+        )
         self._heartbeat = Heartbeat(redis, self._clock, settings.instance, settings.internal_url)
         self._health = Health(
             {"kafka": self._kafka_answers, "redis": redis.ping, "shards": self._has_shards}, alive=self._alive

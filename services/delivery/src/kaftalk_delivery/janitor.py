@@ -15,7 +15,9 @@ from kaftalk_roomlog.topics import Topics
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.clock import Clock
 from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.placements import publish
+from kaftalk_views.room_views import RoomViews
 
 KEPT_MS = 24 * 3600 * 1000
 ERASED_KEPT_MS = 15 * 60 * 1000
@@ -34,6 +36,7 @@ class Janitor:
         topics: Topics,
         snapshots: SnapshotLog,
         writer: RoomLogWriter,
+        views: RoomViews,
         clock: Clock,
         *,
         drop: Callable[[OwnedRoom], None],
@@ -42,6 +45,7 @@ class Janitor:
         self._topics = topics
         self._snapshots = snapshots
         self._writer = writer
+        self._views = views
         self._clock = clock
         self._drop = drop
 
@@ -61,7 +65,7 @@ class Janitor:
                     await self._delete(room)
                 elif placement.erased_ms is not None and placement.erased_ms <= now_ms - ERASED_KEPT_MS:
                     await self._delete_erased(room)
-            except RoomLogError as error:
+            except (RoomLogError, RedisError) as error:
                 _log.warning("room_not_cleaned", room=room.id, error=repr(error))
 
     async def _delete(self, room: OwnedRoom) -> None:
@@ -69,6 +73,7 @@ class Janitor:
         self._drop(room)
         await self._topics.delete_topics([room_topic(room.id, epoch) for epoch in range(room.placement.epoch + 1)])
         await self._snapshots.write(room.id, None)
+        await self._views.remove(room.id)
         await self._writer.append(ROOMS, None, key=room.id.encode(), partition=room.shard)
         _log.info("room_cleaned", room=room.id)
 
