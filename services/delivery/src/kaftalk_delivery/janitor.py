@@ -1,6 +1,6 @@
 """Deletes the topics of rooms that were marked deleted 24 hours ago, and those of epochs that were erased.
 
-Nothing else is ever deleted.
+Nothing else is ever deleted. A deletion that the log has and `kaftalk.rooms` has not is marked here.
 """
 
 import asyncio
@@ -65,6 +65,8 @@ class Janitor:
                     await self._delete(room)
                 elif placement.erased_ms is not None and placement.erased_ms <= now_ms - ERASED_KEPT_MS:
                     await self._delete_erased(room)
+                elif placement.status == "live" and room.state is not None and room.state.deleted:
+                    await self._mark_deleted(room)
             except (RoomLogError, RedisError) as error:
                 _log.warning("room_not_cleaned", room=room.id, error=repr(error))
 
@@ -76,6 +78,11 @@ class Janitor:
         await self._views.remove(room.id)
         await self._writer.append(ROOMS, None, key=room.id.encode(), partition=room.shard)
         _log.info("room_cleaned", room=room.id)
+
+    async def _mark_deleted(self, room: OwnedRoom) -> None:
+        """Note a deletion in `kaftalk.rooms` that whoever asked for it has died over."""
+        await publish(self._writer, replace(room.placement, status="deleted", deleted_ms=self._clock.now_ms()))
+        _log.warning("deletion_noted", room=room.id)
 
     async def _delete_erased(self, room: OwnedRoom) -> None:
         """Delete the epochs before the one that holds no deleted content."""
