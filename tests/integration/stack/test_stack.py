@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 async def test_every_service_is_reached_through_the_proxy(stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.url) as client:
         assert (await client.get("/api/v1/version")).json()["protocol"] == 1
-        assert (await client.get("/api/v1/media/x")).status_code == 404
+        assert (await client.get("/api/v1/media/x")).json()["code"] == "unauthenticated"
         assert (await client.get("/api/v1/me/quiet-hours")).json()["code"] == "unauthenticated"
         # A plain GET is no WebSocket handshake: the gateway itself says so.
         assert 400 <= (await client.get("/ws")).status_code < 500
