@@ -11,15 +11,9 @@ from kaftalk_testing.stack import Stack
 pytestmark = pytest.mark.slow
 
 
-def s3_of(stack: Stack) -> dict[str, str]:
-    """Give the settings that the rooms service has no use for."""
-    env = stack.programs["media-1"].env
-    return {name: value for name, value in env.items() if name.startswith("KAFTALK_S3_")}
-
-
 def doctor(stack: Stack, **settings: str) -> tuple[int, dict[str, Any], str]:
     """Run it; give its status, what it found by subject, and everything it printed."""
-    ran = kaftalk(stack, "doctor", "--json", **(s3_of(stack) | settings))
+    ran = kaftalk(stack, "doctor", "--json", **settings)
     return ran.status, {one["subject"]: one for one in ran.answer}, ran.out + ran.err
 
 

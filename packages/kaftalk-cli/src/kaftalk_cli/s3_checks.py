@@ -16,5 +16,5 @@ async def check_s3(settings: CliSettings) -> list[Finding]:
             await store.read(_NOTHING)
     except StoreAway as error:
         fix = "start it, or correct KAFTALK_S3_ENDPOINT, _BUCKET, _ACCESS_KEY, _SECRET_KEY and the clock"
-        return [wrong(subject, f"{place}: {error}", fix)]
+        return [wrong(subject, f"{place}: {error.args[-1]}", fix)]
     return [good(subject, place)]

@@ -68,12 +68,12 @@ def status(state: Path) -> None:
 
 
 def operate(state: Path, arguments: list[str]) -> int:
-    """Run `kaftalk` with the environment of the rooms service; returns its status."""
+    """Run `kaftalk` with the environment of the media service, which has all it needs; returns its status."""
     records = Records(state / "run")
     plan = plan_deployment(state, choose_address(records.address()), os.environ)
-    rooms = plans.service(plan, plan.of("rooms")[0])
+    media = plans.service(plan, plan.of("media")[0])
     return subprocess.run(
-        [venv_program("kaftalk"), *arguments], env=os.environ | dict(rooms.env), check=False
+        [venv_program("kaftalk"), *arguments], env=os.environ | dict(media.env), check=False
     ).returncode
 
 

@@ -27,8 +27,8 @@ class Ran:
 
 
 def kaftalk(stack: Stack, *arguments: str, given: str = "", **settings: str) -> Ran:
-    """Run `kaftalk` with the environment of the stack's rooms service, changed by `settings`."""
-    environment = os.environ | dict(stack.programs["rooms-1"].env) | settings
+    """Run `kaftalk` with the environment of the stack's media service, changed by `settings`."""
+    environment = os.environ | dict(stack.programs["media-1"].env) | settings
     ran = subprocess.run(
         [venv_program("kaftalk"), *arguments],
         env=environment, input=given, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
