@@ -91,8 +91,9 @@ async def run() -> str:
     with tempfile.TemporaryDirectory() as folder:
         async with run_stack(Path(folder), settings=crowd.LIMITS | LIMITS, media=True) as stack, _stage(stack) as stage:
             shown, function = await _shown(stage)
-            requests = await _requests(stage)
             uploaded = await _uploaded(stage)
+            # Last: the service has thousands of announcements to look after when it is over.
+            requests = await _requests(stage)
     return "\n\n".join((shown, function, requests, uploaded))
 
 
@@ -214,7 +215,7 @@ def _picture() -> bytes:
     slope = Image.linear_gradient("L").resize((4000, 3000))
     picture = Image.merge("RGB", (Image.blend(slope, grain, 0.4), Image.blend(grain, slope, 0.7), slope))
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=85)
+    picture.save(file, "JPEG", quality=92)
     return file.getvalue()
 
 
