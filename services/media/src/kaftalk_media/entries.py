@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from kaftalk_media.packing import pack, unpack
 from kaftalk_protocol.ids import MediaId, RoomId
 from kaftalk_protocol.media import (
     MediaView,
@@ -23,23 +24,23 @@ class Entry:
     """One media object: the merged records, and what has been done about them.
 
     `behind_ms`: since when the last record of a key says less than the merged one. `shown`: Redis has it.
-    `found_ms`: when the store was first seen to hold the upload. Uploads are kept as bytes: there are many.
+    `found_ms`: when the store was first seen to hold the upload. Records are kept as bytes: there are many.
     """
 
     __slots__ = (
-        "_value", "busy", "created_ms", "ended", "failures", "found_ms", "id", "looked_ms", "looks", "owned",
-        "purged_ms", "purges", "resumable", "room", "sending", "sending_behind_ms", "shown", "state",
+        "_packed", "_sending", "busy", "created_ms", "ended", "failures", "found_ms", "id", "looked_ms", "looks",
+        "owned", "purged_ms", "purges", "resumable", "room", "sending_behind_ms", "shown", "state",
         "upload_behind_ms",
     )  # fmt: skip
 
     def __init__(self, media: MediaId, room: RoomId) -> None:
         self.id = media
         self.room = room
-        self._value: bytes | None = None
+        self._packed: bytes | None = None
+        self._sending: bytes | None = None
         self.state: State | None = None
         self.created_ms = 0
         self.resumable = False
-        self.sending: Sending | None = None
         self.upload_behind_ms: int | None = None
         self.sending_behind_ms: int | None = None
         self.shown = False
@@ -56,7 +57,12 @@ class Entry:
     @property
     def upload(self) -> Upload:
         """The merged upload; there must be one."""
-        return Upload.model_validate_json(self._value or b"")
+        return Upload.model_validate_json(unpack(self._packed or b""))
+
+    @property
+    def sending(self) -> Sending | None:
+        """The merged sending, if there is one."""
+        return None if self._sending is None else Sending.model_validate_json(self._sending)
 
     @property
     def view(self) -> MediaView:
@@ -83,23 +89,24 @@ class Entry:
     def forget(self, key: str) -> None:
         """Note that a key was taken away."""
         if key == upload_key(self.id):
-            self._value = self.state = self.upload_behind_ms = None
+            self._packed = self.state = self.upload_behind_ms = None
         else:
-            self.sending = self.sending_behind_ms = None
+            self._sending = self.sending_behind_ms = None
 
     def _take_upload(self, record: Upload, now_ms: int) -> None:
-        merged = record if self._value is None else merge(self.upload, record)
-        value = encode(merged)
-        self.upload_behind_ms = None if value == encode(record) else now_ms
-        if value == self._value:
+        merged = record if self._packed is None else merge(self.upload, record)
+        packed = pack(encode(merged))
+        self.upload_behind_ms = None if merged == record else now_ms
+        if packed == self._packed:
             return
-        self._value, self.state, self.created_ms = value, merged.state, merged.created_ms
+        self._packed, self.state, self.created_ms = packed, merged.state, merged.created_ms
         self.resumable = merged.upload_id is not None
         self.shown = False
 
     def _take_sending(self, record: Sending, now_ms: int) -> None:
         before = self.sending
-        self.sending = merged = record if before is None else merge_sendings(before, record)
+        merged = record if before is None else merge_sendings(before, record)
+        self._sending = encode(merged)
         self.sending_behind_ms = None if merged == record else now_ms
         if before is None or (before.seq, before.message) != (merged.seq, merged.message):
             self.shown = False
@@ -139,9 +146,7 @@ class Entries:
             return
         entry = self._entries.get(record.id)
         if entry is None:
-            entry = self._entries[record.id] = Entry(record.id, record.room)
-            self._rooms.setdefault(record.room, set()).add(record.id)
-            self._shards.setdefault(shard, set()).add(record.id)
+            entry = self._put(shard, record.id, record.room)
         entry.take(record, ts)
         self._changed(entry)
 
@@ -160,6 +165,15 @@ class Entries:
         for media in list(self._shards.get(shard, ())):
             self.drop(shard, media)
         self._shards.pop(shard, None)
+
+    def _put(self, shard: int, media: MediaId, room: RoomId) -> Entry:
+        if others := self._rooms.get(room):
+            # One text for all of a room.
+            room = self._entries[next(iter(others))].room
+        entry = self._entries[media] = Entry(media, room)
+        self._rooms.setdefault(room, set()).add(media)
+        self._shards.setdefault(shard, set()).add(media)
+        return entry
 
     def _forgotten(self, key: str) -> None:
         entry = self._entries.get(media_of(key))
