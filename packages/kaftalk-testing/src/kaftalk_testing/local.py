@@ -63,7 +63,7 @@ def status(state: Path) -> None:
     running = records.running()
     address = choose_address(records.address() if running else None)
     for name in plan_deployment(state, address, os.environ).names():
-        print(f"{name:12} {f'running, process {running[name].pid}' if name in running else 'not running'}")
+        print(f"{name:14} {f'running, process {running[name].pid}' if name in running else 'not running'}")
     print(f"\nlogs in {state / 'logs'}" + (f", served at {address.url}" if "caddy" in running else ""))
 
 
@@ -94,7 +94,7 @@ async def _stop(processes: Mapping[str, ProcessId], records: Records) -> None:
 async def _stop_one(name: str, process: ProcessId, records: Records) -> None:
     in_time = await process.stop(_STOP_TIMEOUT_S)
     records.remove(name)
-    print(f"{name:12} stopped" + ("" if in_time else f" by force after {_STOP_TIMEOUT_S:g} s"), flush=True)
+    print(f"{name:14} stopped" + ("" if in_time else f" by force after {_STOP_TIMEOUT_S:g} s"), flush=True)
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def _told(name: str) -> Iterator[None]:
     """Print that a step is done and how long it took."""
     begun = time.monotonic()
     yield
-    print(f"{name:12} ready after {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"{name:14} ready after {time.monotonic() - begun:.1f} s", flush=True)
 
 
 @contextmanager
