@@ -75,13 +75,15 @@ def test_records_mean_who_comes_who_goes_and_whose_room_changes() -> None:
 
 def test_only_the_target_and_its_edits_are_blanked() -> None:
     def event(seq: int, **record: object) -> RoomEvent:
-        return RoomEvent(RoomId("r"), 0, seq, None, 0, json.dumps({"e": record}, separators=(",", ":")).encode())
+        flags = EDIT if record["k"] in ("edit", "media") else 0
+        return RoomEvent(RoomId("r"), 0, seq, None, flags, json.dumps({"e": record}, separators=(",", ":")).encode())
 
     assert blanked(event(1, k="message", text="a"), 2) is None
     assert blanked(event(1, k="message", text="a"), None) is None
     assert blanked(event(3, k="edit", target=20, text="a"), 2) is None
     assert blanked(event(3, k="message", text='"k":"edit","target":2'), 2) is None
     assert b'"text":""' in (blanked(event(3, k="edit", target=2, text="a"), 2) or b"")
+    assert b"blur" not in (blanked(event(3, k="media", target=2, blur="UklGR"), 2) or b"blur")
 
 
 def test_an_edit_has_no_words_for_those_who_may_not_read_its_message() -> None:
