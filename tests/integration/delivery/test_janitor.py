@@ -1,5 +1,7 @@
 """What is cleaned up of rooms that are gone."""
 
+import pytest
+
 from kaftalk_delivery.janitor import Janitor
 from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
 from kaftalk_protocol.room_state import RoomState
@@ -10,6 +12,8 @@ from kaftalk_runtime.clock import ManualClock
 from kaftalk_runtime.kafka import Kafka
 from kaftalk_testing.delivery_stack import SHARDS, DeliveryStack
 from kaftalk_views.placements import decode
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_deletion_that_nobody_noted_is_noted(delivery: DeliveryStack) -> None:

@@ -15,6 +15,8 @@ from kaftalk_runtime.redis_client import open_redis
 from kaftalk_testing.account import Account
 from kaftalk_testing.media_topic import sendings_of
 
+pytestmark = pytest.mark.slow
+
 NewAccount = Callable[[], Awaitable[Account]]
 NewMedia = Callable[..., Awaitable[MediaView]]
 

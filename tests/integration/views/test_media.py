@@ -59,7 +59,7 @@ async def test_void_messages_send_nothing(catch_up: CatchUp, media_topic: MediaT
     assert media_topic.sendings == [sent(room, 1, 1)]
 
 
-@pytest.mark.parametrize("others", [3, 2_100])
+@pytest.mark.parametrize("others", [3, pytest.param(2_100, marks=pytest.mark.slow)])
 async def test_a_lost_view_is_made_again_with_what_it_may_not_have_told(
     redis: Redis, catch_up: CatchUp, media_topic: MediaTopicTwin, new_room: NewRoom, others: int
 ) -> None:

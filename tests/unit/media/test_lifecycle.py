@@ -271,6 +271,7 @@ acts = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(plan=acts, failures=st.lists(st.booleans(), max_size=40))
 async def test_whatever_comes_in_whatever_order_and_fails_it_ends_as_it_should(
