@@ -25,6 +25,12 @@ const SPENT_FROM_MS = 60_000;
 /** How much a message alerts: not at all, or through quiet hours. */
 export type Notify = "silent" | "urgent";
 
+/** What the sender chose beside the words: how it alerts, and what it answers. */
+export interface Manner {
+  notify?: Notify;
+  reply_to?: Seq;
+}
+
 export interface Entry {
   id: string;
   stream: string;

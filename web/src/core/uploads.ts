@@ -7,7 +7,7 @@
 import type { MediaId, MediaKind, MediaObject } from "../protocol/media";
 import type { RoomId } from "../protocol/types";
 import { MEDIA_MAX } from "./media";
-import type { Notify } from "./outbox";
+import type { Manner } from "./outbox";
 
 /** How many files are read or sent at the same time. */
 export const ACTIVE_MAX = 3;
@@ -41,9 +41,8 @@ export interface Upload {
 }
 
 /** What one wrote to go with the files. */
-export interface Letter {
+export interface Letter extends Manner {
   text: string;
-  notify?: Notify;
 }
 
 export interface Parcel {

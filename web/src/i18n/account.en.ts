@@ -34,5 +34,9 @@ export const accountEn = {
     "Archive {name}? Everybody can still read, nobody can write, until it is opened again.",
   "room.unarchive": "Open archived room again",
 
+  "reply.to": "In reply to",
+  "reply.cancel": "Do not reply",
+  "reply.gone": "This message is not there any more.",
+
   "members.ban": "And do not let this person join again until somebody adds them.",
 } as const;

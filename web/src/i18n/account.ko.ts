@@ -36,5 +36,9 @@ export const accountKo: Record<keyof typeof accountEn, string> = {
     "{name}을(를) 보관할까요? 다시 열 때까지 읽을 수는 있지만 아무도 글을 쓸 수 없습니다.",
   "room.unarchive": "보관한 대화방 다시 열기",
 
+  "reply.to": "답장한 메시지:",
+  "reply.cancel": "답장 취소",
+  "reply.gone": "이제 없는 메시지입니다.",
+
   "members.ban": "누군가 다시 추가할 때까지 참여하지 못하게 합니다.",
 };

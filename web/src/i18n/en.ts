@@ -133,6 +133,7 @@ export const en = {
   "message.addReaction": "Add reaction",
   "message.react": "React with {emoji}",
   "message.reaction": "{emoji}, {count} time|{emoji}, {count} times",
+  "message.reply": "Reply",
   "message.edit": "Edit",
   "message.delete": "Delete",
   "message.deleteConfirm": "Delete this message for everyone?",

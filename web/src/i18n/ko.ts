@@ -134,6 +134,7 @@ export const ko: Catalogue = {
   "message.addReaction": "반응 남기기",
   "message.react": "{emoji} 반응 남기기",
   "message.reaction": "{emoji} {count}개",
+  "message.reply": "답장",
   "message.edit": "수정",
   "message.delete": "삭제",
   "message.deleteConfirm": "모두에게서 이 메시지를 삭제할까요?",

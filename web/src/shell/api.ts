@@ -28,6 +28,7 @@ import type {
   Role,
   Room,
   RoomEntry,
+  RoomEvent,
   RoomId,
   Seq,
   SignedIn,
@@ -154,6 +155,8 @@ export class Api {
         .map(([name, value]) => `${name}=${value}`)
         .join("&")}`,
     );
+
+  message = (id: RoomId, seq: Seq) => this.call<RoomEvent>("GET", `/rooms/${id}/messages/${seq}`);
 
   quietHours = () => this.#tagged<QuietHours>("GET", "/me/quiet-hours");
   setQuietHours = (profile: QuietProfile, tag: string | null) =>

@@ -49,14 +49,13 @@ export class Sender {
   }
 
   /** Give a message its number, keep it, and send it. */
-  async compose(room: RoomId, text: string, notify?: outbox.Notify, enclosed?: Enclosed): Promise<void> {
+  async compose(room: RoomId, text: string, manner: outbox.Manner = {}, enclosed?: Enclosed): Promise<void> {
     if (outbox.isWorn(this.#box, Date.now())) {
       await this.renewStream();
       this.ports.socket.renew();
     }
     const mentions = this.mentions(room, text);
-    const more = { ...(notify && { notify }), ...enclosed };
-    const draft = { id: uuid(), room, text, mentions, reply_to: null, ...more };
+    const draft = { id: uuid(), room, text, mentions, reply_to: null, ...manner, ...enclosed };
     this.#show(outbox.compose(this.#box, draft, Date.now()));
     await this.flush();
   }
@@ -115,7 +114,11 @@ export class Sender {
   }
 }
 
-function frameOf({ id, room, n, text, mentions, media, notify }: outbox.Entry): ClientFrame {
-  const ids = media?.map((one) => one.id);
-  return { t: "send", id, room, n, text, mentions, ...(ids && { media: ids }), ...(notify && { notify }) };
+function frameOf({ id, room, n, text, mentions, media, reply_to, notify }: outbox.Entry): ClientFrame {
+  const more = {
+    ...(media && { media: media.map((one) => one.id) }),
+    ...(reply_to !== null && { reply_to }),
+    ...(notify && { notify }),
+  };
+  return { t: "send", id, room, n, text, mentions, ...more };
 }

@@ -2,7 +2,7 @@
 
 import { type Change, type Chat, type Effect, empty, onFrame, withRead } from "../core/chat";
 import { type ConnectionState, greeting, START } from "../core/connection";
-import { type Notify, open } from "../core/outbox";
+import { type Manner, open } from "../core/outbox";
 import type { RoomView } from "../core/rooms";
 import { length, normalise, TEXT_CHARS_MAX } from "../core/text";
 import { asMedia, type Letter, openIn, type Parcel } from "../core/uploads";
@@ -15,6 +15,7 @@ import { MediaUrls } from "./media-urls";
 import { Player } from "./player";
 import { put, sha256 } from "./put";
 import { QuietDesk } from "./quiet-desk";
+import { Quotes } from "./quotes";
 import { Requests } from "./requests";
 import { Sender } from "./sender";
 import { Socket } from "./socket";
@@ -45,6 +46,7 @@ export class ChatSession {
   readonly quiet: QuietDesk;
   readonly uploads: UploadDesk;
   readonly urls: MediaUrls;
+  readonly quotes: Quotes;
   readonly player = new Player();
   #socket: Socket;
   #requests: Requests;
@@ -67,6 +69,7 @@ export class ChatSession {
     this.attention = new Attention((frame) => this.#socket.send(frame));
     this.quiet = new QuietDesk(api, me.id);
     this.urls = new MediaUrls((id, variant) => api.mediaUrl(id, variant));
+    this.quotes = new Quotes(api.message);
     this.uploads = new UploadDesk(this.#uploadPorts());
     const renewed = () => this.uploads.rewrite();
     this.#sender = new Sender({ chat: this.chat, socket: this.#socket, storage, tab, renewed });
@@ -128,12 +131,12 @@ export class ChatSession {
   }
 
   /** Send a message with what is attached; false if it is empty or long, or too many wait already. */
-  send(room: RoomId, text: string, notify?: Notify): boolean {
+  send(room: RoomId, text: string, manner: Manner = {}): boolean {
     const clean = normalise(text);
     if (length(clean) > TEXT_CHARS_MAX || !this.#sender.hasRoom) return false;
     if (openIn(this.uploads.parcels.value, room))
-      this.uploads.send(room, { text: clean.trim() ? clean : "", ...(notify && { notify }) });
-    else if (clean.trim()) void this.#sender.compose(room, clean, notify);
+      this.uploads.send(room, { text: clean.trim() ? clean : "", ...manner });
+    else if (clean.trim()) void this.#sender.compose(room, clean, manner);
     else return false;
     this.attention.typing(room, "none");
     return true;
@@ -193,9 +196,9 @@ export class ChatSession {
       void storage.dropFiles(files).catch(() => undefined);
     };
     const compose = (parcel: Parcel & { letter: Letter }) => {
-      const { text, notify } = parcel.letter;
+      const { text, ...manner } = parcel.letter;
       const enclosed = { id: parcel.id, media: parcel.uploads.map(asMedia) };
-      void this.#sender.compose(parcel.room, text, notify, enclosed);
+      void this.#sender.compose(parcel.room, text, manner, enclosed);
     };
     const mayCompose = () => this.#sender.hasRoom;
     return { api, sha256, put, keep: { parcels, file, drop }, mayCompose, compose };

@@ -1,7 +1,7 @@
 /** What one is about to send: takes files in, has them carried into the store, and sends the parcels. */
 
 import { cleanName, kindOf, typeOf } from "../core/media";
-import type { Notify } from "../core/outbox";
+import type { Manner } from "../core/outbox";
 import type { Parcel, Upload } from "../core/uploads";
 import * as core from "../core/uploads";
 import type { RoomId } from "../protocol/types";
@@ -68,12 +68,12 @@ export class UploadDesk {
   }
 
   /** Send a recording, as a message of its own. */
-  voice(room: RoomId, take: Take, notify?: Notify): void {
+  voice(room: RoomId, take: Take, manner: Manner = {}): void {
     const { blob, type, durationMs, peaks } = take;
     const name = `voice.${type.split("/")[1] ?? "webm"}`;
     const upload: Upload = { ...this.#admit(new File([blob], name, { type }), name), kind: "voice" };
     const uploads = [{ ...upload, duration_ms: durationMs, peaks }];
-    const letter = { text: "", ...(notify && { notify }) };
+    const letter = { text: "", ...manner };
     this.#set([...this.parcels.value, { id: uuid(), room, at: Date.now(), uploads, letter }]);
     this.#keepFiles(uploads);
     this.parcels.flush();

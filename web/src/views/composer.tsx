@@ -1,8 +1,8 @@
 import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
-import { ENTRIES_MAX } from "../core/outbox";
+import { ENTRIES_MAX, type Manner } from "../core/outbox";
 import { length, TEXT_CHARS_MAX } from "../core/text";
 import { useLocale, useT } from "../i18n";
-import type { RoomId } from "../protocol/types";
+import type { RoomId, Seq } from "../protocol/types";
 import { useChat, useSession } from "./context";
 import { Confirm } from "./dialog";
 import { Icon } from "./icons";
@@ -13,6 +13,7 @@ import { useVoice, VoiceButton } from "./media/voice-button";
 import { MentionList, suggestionId, useMentions } from "./mentions";
 import { PeerNotice, usePeerQuiet, type Way } from "./quiet/peer";
 import { until } from "./quiet/words";
+import { Answering } from "./quote";
 import { fillField, TextField } from "./text-field";
 
 const COUNTED_FROM = TEXT_CHARS_MAX - 200;
@@ -20,13 +21,16 @@ const COUNTED_FROM = TEXT_CHARS_MAX - 200;
 interface ComposerProps {
   room: RoomId;
   name: string;
+  /** The message that one is answering. */
+  answered: Seq | null;
+  onAnswer: (seq: Seq | null) => void;
   onSent: () => void;
   /** Arrow up in an empty field: edit one's last message. */
   onEditLast: () => void;
 }
 
 /** Where one writes; what is not sent yet is kept for each room until the tab is closed. */
-export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
+export function Composer({ room, name, answered, onAnswer, onSent, onEditLast }: ComposerProps) {
   const t = useT();
   const session = useSession();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -36,28 +40,41 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
   const mentions = useMentions(room, field, () => take(field.current?.value ?? ""));
   const attach = useAttach(room);
   const attached = useAttached(room);
-  useFocus(field, attached.length);
+  useFocus(field, attached.length, answered);
   const delivery = useDelivery(room, name);
   const voice = useVoice(room, (recording) =>
     delivery.guard(() => {
-      session.uploads.voice(room, recording, delivery.notify);
-      onSent();
+      session.uploads.voice(room, recording, manner());
+      sent();
     }),
   );
+
+  function manner(): Manner {
+    return {
+      ...(delivery.notify && { notify: delivery.notify }),
+      ...(answered !== null && { reply_to: answered }),
+    };
+  }
+
+  function sent() {
+    onAnswer(null);
+    onSent();
+  }
 
   function send() {
     const box = field.current;
     if (!box || (!box.value.trim() && attached.length === 0)) return;
     delivery.guard(() => {
-      if (!session.send(room, box.value, delivery.notify)) return;
+      if (!session.send(room, box.value, manner())) return;
       fillField(box, "");
       take("");
-      onSent();
+      sent();
     });
   }
 
   function key(event: KeyboardEvent<HTMLTextAreaElement>) {
     if (mentions.key(event)) return;
+    if (event.key === "Escape") onAnswer(null);
     if (event.key !== "ArrowUp" || event.currentTarget.value) return;
     event.preventDefault();
     onEditLast();
@@ -69,6 +86,7 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
     <>
       {delivery.notice}
       {delivery.confirmation}
+      {answered !== null && <Answering room={room} seq={answered} onCancel={() => onAnswer(null)} />}
       <Tray uploads={attached} />
       <form
         className="composer"
@@ -97,18 +115,20 @@ export function Composer({ room, name, onSent, onEditLast }: ComposerProps) {
         {hasMedia && empty ? (
           <VoiceButton voice={voice} disabled={full} />
         ) : (
-          <button
-            type="submit"
-            className="send"
-            aria-label={t("composer.send")}
-            disabled={empty || tooLong > 0 || full}
-          >
-            <Icon name="send" />
-          </button>
+          <SendButton disabled={empty || tooLong > 0 || full} />
         )}
         {voice.bar}
       </form>
     </>
+  );
+}
+
+function SendButton({ disabled }: { disabled: boolean }) {
+  const t = useT();
+  return (
+    <button type="submit" className="send" aria-label={t("composer.send")} disabled={disabled}>
+      <Icon name="send" />
+    </button>
   );
 }
 
@@ -148,12 +168,16 @@ function useDraft(room: RoomId) {
 }
 
 /** Who has opened the room or attached something goes on by writing. */
-function useFocus(field: RefObject<HTMLTextAreaElement | null>, attached: number): void {
-  // biome-ignore lint/correctness/useExhaustiveDependencies: with every file.
+function useFocus(
+  field: RefObject<HTMLTextAreaElement | null>,
+  attached: number,
+  answered: Seq | null,
+): void {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with every file, and with every answer.
   useEffect(() => {
     // On a phone the keyboard would cover what one came to read.
     if (matchMedia("(pointer: fine)").matches) field.current?.focus();
-  }, [field, attached]);
+  }, [field, attached, answered]);
 }
 
 /** How a message goes to somebody who is quiet: held, silently, or anyway, after a question. */

@@ -25,10 +25,11 @@ interface LogProps {
   sent: number;
   editing: Seq | null;
   onEdit: (seq: Seq | null) => void;
+  onReply?: ((seq: Seq) => void) | undefined;
 }
 
 /** The messages of a room: older ones come in as one scrolls up, new ones keep a reader at the end. */
-export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
+export function Log({ room, name, timeline, sent, editing, onEdit, onReply }: LogProps) {
   const t = useT();
   const session = useSession();
   const { account } = useApp();
@@ -67,7 +68,14 @@ export function Log({ room, name, timeline, sent, editing, onEdit }: LogProps) {
             {lines.length === 0 && <p className="note">{t("rooms.noMessages")}</p>}
             {lines.map((row) => (
               <div key={row.key} data-key={row.key} className="row">
-                <Line row={row} room={room.id} mayDelete={mayDelete} editing={editing} onEdit={onEdit} />
+                <Line
+                  row={row}
+                  room={room.id}
+                  mayDelete={mayDelete}
+                  editing={editing}
+                  onEdit={onEdit}
+                  onReply={onReply}
+                />
               </div>
             ))}
           </div>
@@ -89,6 +97,7 @@ function Line(props: {
   mayDelete: boolean;
   editing: Seq | null;
   onEdit: LogProps["onEdit"];
+  onReply: LogProps["onReply"];
 }) {
   const t = useT();
   const locale = useLocale();
@@ -114,7 +123,7 @@ function Line(props: {
       return <Departing parcel={row.parcel} first={row.first} />;
     case "message": {
       const { item, first } = row;
-      const { mayDelete, onEdit } = props;
+      const { mayDelete, onEdit, onReply } = props;
       return (
         <Message
           room={room}
@@ -123,6 +132,7 @@ function Line(props: {
           mayDelete={mayDelete}
           editing={props.editing === item.seq}
           onEdit={onEdit}
+          onReply={onReply}
         />
       );
     }

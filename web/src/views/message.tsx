@@ -9,6 +9,7 @@ import { useApp, useChat, useSession } from "./context";
 import { Confirm } from "./dialog";
 import { IconButton } from "./icons";
 import { Attachments } from "./media/attachments";
+import { Quote } from "./quote";
 import { TextField } from "./text-field";
 import { clock, errorText, margin, moment, noteText } from "./words";
 
@@ -21,6 +22,8 @@ interface MessageProps {
   mayDelete: boolean;
   editing: boolean;
   onEdit: (seq: number | null) => void;
+  /** Answer this message; without it nobody can. */
+  onReply?: ((seq: number) => void) | undefined;
 }
 
 /** One message as of now: text, reactions, and what may be done with it. */
@@ -37,6 +40,7 @@ export const Message = memo(function Message(props: MessageProps) {
       )}
       {e.k === "message" && !editing && (
         <>
+          {e.reply_to !== null && <Quote room={room} seq={e.reply_to} />}
           {e.text && (
             <p className="text">
               <Text message={e} />
@@ -174,6 +178,9 @@ function Actions(props: MessageProps & { own: boolean; message: MessageRecord })
         expanded={open === "emoji"}
         onClick={() => setOpen(open === "emoji" ? null : "emoji")}
       />
+      {props.onReply && (
+        <IconButton icon="reply" label={t("message.reply")} onClick={() => props.onReply?.(item.seq)} />
+      )}
       {own && message.text && (
         <IconButton icon="edit" label={t("message.edit")} onClick={() => props.onEdit(item.seq)} />
       )}
@@ -249,6 +256,7 @@ export const Outgoing = memo(function Outgoing({ entry, first }: { entry: Entry;
   const state = entry.status === "waiting" ? "sending" : entry.status;
   return (
     <Frame by={me} ts={entry.at} first={first} own className={`outgoing ${state}`}>
+      {entry.reply_to !== null && <Quote room={entry.room} seq={entry.reply_to} />}
       {entry.text && (
         <p className="text">
           <Text message={entry} />

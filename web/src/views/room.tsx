@@ -47,6 +47,7 @@ function OpenRoom({ room }: { room: RoomView }) {
   const [membersShown, setMembersShown] = useState(false);
   const [editing, setEditing] = useState<number | null>(null);
   const [sent, setSent] = useState(0);
+  const [answered, setAnswered] = useState<number | null>(null);
   const name = roomName(t, room, me);
   const area = useRef<HTMLElement>(null);
   const mayAttach = useChat((chat) => chat.features.includes("media")) && !room.archived;
@@ -63,7 +64,15 @@ function OpenRoom({ room }: { room: RoomView }) {
         onMembers={() => setMembersShown(!membersShown)}
       />
       {timeline?.loaded ? (
-        <Log room={room} name={name} timeline={timeline} sent={sent} editing={editing} onEdit={setEditing} />
+        <Log
+          room={room}
+          name={name}
+          timeline={timeline}
+          sent={sent}
+          editing={editing}
+          onEdit={setEditing}
+          onReply={room.archived ? undefined : setAnswered}
+        />
       ) : (
         <p className="log-waiting quiet-text" role="status">
           {t("app.loading")}
@@ -73,7 +82,14 @@ function OpenRoom({ room }: { room: RoomView }) {
       {room.archived ? (
         <p className="archived">{t("rooms.archived")}</p>
       ) : (
-        <Composer room={room.id} name={name} onSent={() => setSent(sent + 1)} onEditLast={editLast} />
+        <Composer
+          room={room.id}
+          name={name}
+          answered={answered}
+          onAnswer={setAnswered}
+          onSent={() => setSent(sent + 1)}
+          onEditLast={editLast}
+        />
       )}
       {mayAttach && <DropZone room={room.id} name={name} area={area} />}
       {membersShown && <Members room={room} onClose={() => setMembersShown(false)} />}

@@ -3,6 +3,7 @@ import { asMedia, type Parcel } from "../../core/uploads";
 import { useT } from "../../i18n";
 import { useChat } from "../context";
 import { Frame } from "../message";
+import { Quote } from "../quote";
 import { Attachments } from "./attachments";
 
 /** A message whose files are still being uploaded; it is sent by itself when they are. */
@@ -16,6 +17,7 @@ export const Departing = memo(function Departing({ parcel, first }: { parcel: Pa
   const stuck = uploads.some(({ state }) => state.at === "failed");
   return (
     <Frame by={me} ts={parcel.at} first={first} own className={`outgoing ${stuck ? "failed" : "sending"}`}>
+      {letter?.reply_to !== undefined && <Quote room={parcel.room} seq={letter.reply_to} />}
       {letter?.text && <p className="text">{letter.text}</p>}
       <Attachments media={media} uploads={byKey} />
       <p className="delivery" data-testid="delivery" data-state={stuck ? "failed" : "uploading"}>
