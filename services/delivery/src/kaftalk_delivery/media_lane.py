@@ -46,7 +46,7 @@ class MediaLane:
             if not projection.sendings:
                 return False
             queue = room.behind = [projection]
-            self._tasks.run(f"media of {room.id}", lambda: self._work(room, queue, finish))
+            self._tasks.run("media lane", lambda: self._work(room, queue, finish))
         elif len(queue) < WAITING_MAX:
             queue.append(projection)
         else:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kaftalk_media.agenda import Agenda
 from kaftalk_media.entries import Entries, Entry
 from kaftalk_media.errors import StoreAway
-from kaftalk_media.lifecycle import next_step
+from kaftalk_media.lifecycle import Step, next_step
 from kaftalk_media.steps import Steps
 from kaftalk_protocol.ids import MediaId
 from kaftalk_protocol.topics import Placement
@@ -22,6 +22,7 @@ from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import ViewError
 
 AT_ONCE = 16
+A_ROUND = 32
 LOOK_S = 0.2
 RETRY_FIRST_MS = 500
 RETRY_LAST_MS = 30_000
@@ -91,8 +92,11 @@ class Owner:
         """Do what is due, for ever."""
         while True:
             self._wake.clear()
-            for media in self._agenda.take(self._clock.now_ms(), AT_ONCE - len(self._at_work)):
-                self._begin(media)
+            while len(self._at_work) < AT_ONCE and (due := self._agenda.take(self._clock.now_ms(), A_ROUND)):
+                for media in due:
+                    self._begin(media)
+                # A shard that was taken over brings all its media at once.
+                await asyncio.sleep(0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._wake.wait()
@@ -125,6 +129,8 @@ class Owner:
         entry = self.entries.get(media)
         if entry is None or entry.busy or shard_of(entry.room, self._count) not in self.ready:
             return
+        if self._next(entry) is None:
+            return
         entry.busy = True
         task = asyncio.create_task(self._work_on(entry))
         self._at_work.add(task)
@@ -136,24 +142,36 @@ class Owner:
 
     async def _work_on(self, entry: Entry) -> None:
         try:
-            while entry.owned and not entry.ended:
-                step, at_ms = next_step(entry, self._clock.now_ms(), room_gone=self._steps.room_gone(entry.room))
-                if step is None:
-                    if at_ms is not None:
-                        self._agenda.put(entry.id, at_ms)
-                    return
-                try:
-                    await self._steps.perform(step, entry)
-                except (AppendError, RedisError, StoreAway, ViewError) as error:
-                    _failed.labels(step).inc()
-                    _log.info("step_failed", step=step, media=entry.id, error=repr(error))
+            while entry.owned and (step := self._next(entry)) is not None:
+                if not await self._performed(step, entry):
                     self._again(entry)
                     return
-                entry.failures = 0
-            if entry.owned:
+            if entry.owned and entry.ended:
                 self.entries.drop(shard_of(entry.room, self._count), entry.id)
         finally:
             entry.busy = False
+
+    def _next(self, entry: Entry) -> Step | None:
+        """Give the step that is due, or note when to ask again."""
+        if entry.ended:
+            return None
+        step, at_ms = next_step(entry, self._clock.now_ms(), room_gone=self._steps.room_gone(entry.room))
+        if at_ms is not None:
+            self._agenda.put(entry.id, at_ms)
+        return step
+
+    async def _performed(self, step: Step, entry: Entry) -> bool:
+        try:
+            await self._steps.perform(step, entry)
+        except (AppendError, RedisError, StoreAway, ViewError) as error:
+            _log.info("step_failed", step=step, media=entry.id, error=repr(error))
+        except Exception as error:  # noqa: BLE001 - the edge of a task loop
+            _log.error("step_broken", step=step, media=entry.id, exc_info=error)
+        else:
+            entry.failures = 0
+            return True
+        _failed.labels(step).inc()
+        return False
 
     def _again(self, entry: Entry) -> None:
         pause_ms = min(RETRY_FIRST_MS << min(entry.failures, 16), RETRY_LAST_MS)
