@@ -7,7 +7,7 @@ batches after it fit together without a gap.
 import struct
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -44,19 +44,26 @@ class RoomEvent:
     prev: int | None
     flags: int
     frame: bytes
+    trace: bytes | None = None
+    """The `traceparent` of whoever caused it, if that is traced."""
 
 
 _BATCH = struct.Struct(">QI")
 _EVENT = struct.Struct(">16sIQqBI")
+_TRACE = struct.Struct(">I55s")
 
 
 def encode_batch(number: int, events: Sequence[RoomEvent]) -> bytes:
-    """Join events of many rooms into one binary message; `number` is what the gateway acknowledges."""
+    """Join events of many rooms into one binary message; `number` is what the gateway acknowledges.
+
+    Behind them stand the traces of those that have one, by their place; who does not know of traces does not look.
+    """
     parts = [_BATCH.pack(number, len(events))]
     for event in events:
         room = uuid.UUID(event.room).bytes
         prev = -1 if event.prev is None else event.prev
         parts += (_EVENT.pack(room, event.epoch, event.seq, prev, event.flags, len(event.frame)), event.frame)
+    parts += [_TRACE.pack(place, event.trace) for place, event in enumerate(events) if event.trace is not None]
     return b"".join(parts)
 
 
@@ -76,6 +83,10 @@ def decode_batch(data: bytes) -> tuple[int, list[RoomEvent]]:
         at += size
         room_id = RoomId(str(uuid.UUID(bytes=room)))
         events.append(RoomEvent(room_id, epoch, seq, None if prev < 0 else prev, flags, frame))
+    while at < len(data):
+        place, trace = _TRACE.unpack_from(data, at)
+        at += _TRACE.size
+        events[place] = replace(events[place], trace=trace)
     return number, events
 
 

@@ -4,8 +4,9 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kaftalk_runtime import metrics
+from kaftalk_runtime import metrics, traces
 from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.traces import Span
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
@@ -33,17 +34,19 @@ class RequestLog:
                 status = message["status"]
             await send(message)
 
+        span = traces.begin("request")
         try:
-            await self._app(scope, receive, noted)
+            with traces.active(span):
+                await self._app(scope, receive, noted)
         except Exception:
             # What nobody expected is answered further out.
             status = 500
             raise
         finally:
-            _note(scope, status, time.perf_counter() - begun)
+            _note(scope, status, time.perf_counter() - begun, span)
 
 
-def _note(scope: Scope, status: int, seconds: float) -> None:
+def _note(scope: Scope, status: int, seconds: float, span: Span | None) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     # The framework notes here what it found; what it found nothing for has no name of ours.
     route = getattr(scope.get("route"), "path", "none")
@@ -51,3 +54,6 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     _seconds.labels(method, route).observe(seconds)
     write = _log.warning if status >= 500 else _log.info
     write("request", method=method, route=route, status=status, ms=round(1000 * seconds, 1))
+    if span is not None:
+        span.rename(f"{method} {route}")
+        span.end(status=status)

@@ -17,6 +17,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from kaftalk_roomlog.errors import AppendError, AppendRefused, AppendUnknown, Reason
 from kaftalk_roomlog.records import Partition
+from kaftalk_runtime import traces
 
 RECORD_OVERHEAD_BYTES = 128
 POISONED_MAX = 3
@@ -54,6 +55,7 @@ class Pending:
     on_result: OnResult
     queued_at: float
     resent: bool = False
+    trace: bytes | None = None
 
     @property
     def size(self) -> int:
@@ -178,7 +180,8 @@ class PartitionQueue:
         records: list[Pending] = []
         while len(records) < count_max:
             record = self._waiting[0]
-            if builder.append(len(records), now_ms, record.key, record.value, []) is None:
+            headers: list[tuple[str, bytes | None]] = [(traces.HEADER, record.trace)] if record.trace else []
+            if builder.append(len(records), now_ms, record.key, record.value, headers) is None:
                 break
             records.append(self._waiting.popleft())
         self._singles = max(0, self._singles - 1)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
+from kaftalk_runtime import traces
+
 
 class Partition(NamedTuple):
     """One partition of a topic; a room's log is partition 0."""
@@ -16,13 +18,17 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One stored record; `ts` is Kafka's LogAppendTime in ms. `deleted`: its value is null (a tombstone)."""
+    """One stored record; `ts` is Kafka's LogAppendTime in ms. `deleted`: its value is null (a tombstone).
+
+    `trace` is the W3C `traceparent` among its headers.
+    """
 
     offset: int
     ts: int
     value: bytes
     key: bytes | None = None
     deleted: bool = False
+    trace: bytes | None = None
 
 
 class Decoded(NamedTuple):
@@ -66,4 +72,9 @@ def _decode(message_set: bytes, position: int) -> Decoded:
 
 
 def _record(raw: Any) -> LogRecord:
-    return LogRecord(raw.offset, raw.timestamp, raw.value or b"", raw.key, raw.value is None)
+    trace = _trace(raw.headers) if raw.headers else None
+    return LogRecord(raw.offset, raw.timestamp, raw.value or b"", raw.key, raw.value is None, trace)
+
+
+def _trace(headers: list[tuple[str, bytes | None]]) -> bytes | None:
+    return next((value for name, value in headers if name == traces.HEADER), None)

@@ -26,6 +26,7 @@ from kaftalk_roomlog.partition_queue import (
 from kaftalk_roomlog.placing import place_forever
 from kaftalk_roomlog.records import Partition
 from kaftalk_roomlog.shards import shard_of
+from kaftalk_runtime import traces
 from kaftalk_runtime.kafka import Kafka
 
 log = logging.getLogger(__name__)
@@ -195,7 +196,7 @@ class RoomLogWriter:
         return shard_of(key.decode(), count)
 
     def _enqueue(self, place: Partition, value: bytes | None, key: bytes | None, on_result: OnResult) -> Pending:
-        record = Pending(value, key, on_result, asyncio.get_running_loop().time())
+        record = Pending(value, key, on_result, asyncio.get_running_loop().time(), trace=traces.current())
         self._check(place.topic, record)
         queue = self._queues.get(place)
         if queue is None:

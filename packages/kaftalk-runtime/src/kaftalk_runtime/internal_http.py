@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import httpx
 
+from kaftalk_runtime import traces
 from kaftalk_runtime.internal_auth import HEADER, InternalKeys
+from kaftalk_runtime.logs import REQUEST_ID, request_id
 from kaftalk_runtime.tls import INTERNAL_NAME, Certificates
 
 _CONNECT_S = 1.0
@@ -62,7 +64,7 @@ class InternalHttp:
 
         Raises InternalUnreachable.
         """
-        headers = {HEADER: self._keys.sign("POST", path, body), "Content-Type": "application/json"}
+        headers = {HEADER: self._keys.sign("POST", path, body), "Content-Type": "application/json", **_origin()}
         address = f"{self._scheme}://{url.partition('://')[2]}"
         try:
             answer = await self._client.post(f"{address}{path}", content=body, headers=headers, extensions=_CALLED)
@@ -74,3 +76,9 @@ class InternalHttp:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _origin() -> dict[str, str]:
+    """Give what tells the other service whose doing this is: the request, and its trace."""
+    named, trace = request_id(), traces.current()
+    return ({} if named is None else {REQUEST_ID: named}) | ({} if trace is None else {traces.HEADER: trace.decode()})

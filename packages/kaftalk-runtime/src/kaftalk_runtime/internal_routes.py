@@ -6,8 +6,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kaftalk_runtime import traces
 from kaftalk_runtime.internal_auth import HEADER, InternalKeys, NotAuthenticated
-from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.logs import REQUEST_ID, get_logger, named, told
 
 _BODY_BYTES_MAX = 16 << 20
 
@@ -39,13 +40,29 @@ def signed_route(
         except NotAuthenticated as error:
             _log.warning("internal_request_refused", path=path, reason=error.reason)
             return Response(status_code=403)
-        try:
-            return await handle(body)
-        except ValueError as error:
-            _log.warning("internal_request_unreadable", path=path, error=repr(error)[:500])
-            return Response(status_code=400)
+        with named(request.headers.get(REQUEST_ID)):
+            return await _handled(request, path, handle(body))
 
     return Route(path, endpoint, methods=["POST"])
+
+
+async def _handled(request: Request, path: str, handling: Awaitable[Response]) -> Response:
+    """Await the answer as part of the caller's trace."""
+    trace = request.headers.get(traces.HEADER)
+    span = traces.begin(f"POST {path}", parent=trace.encode(errors="replace")) if trace else None
+    status = 500
+    try:
+        with traces.active(span):
+            answer = await handling
+        status = answer.status_code
+    except ValueError as error:
+        _log.warning("internal_request_unreadable", path=path, error=told(error))
+        answer, status = Response(status_code=400), 400
+    finally:
+        _log.debug("internal_request", path=path, status=status)
+        if span is not None:
+            span.end(status=status)
+    return answer
 
 
 async def _read(request: Request, bytes_max: int) -> bytes | None:

@@ -7,13 +7,18 @@ import logging
 import re
 import secrets
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any, cast
 
 import structlog
+from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 _SECRET_KEYS = frozenset({"authorization", "cookie", "password", "text", "ticket", "token", "secret"})
+_ERROR_CHARS_MAX = 500
+REQUEST_ID = "X-Request-Id"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NOISY = {
     "aiokafka": logging.ERROR,
@@ -29,7 +34,7 @@ def configure(service: str, instance: str, level: str = "info") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traced),
         _Names(service, instance),
         _without_secrets,
     ]
@@ -58,6 +63,26 @@ def configure(service: str, instance: str, level: str = "info") -> None:
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """Give a logger; call it with the event in words and values by name: `log.info("room_lost", room=room)`."""
     return cast(structlog.typing.FilteringBoundLogger, structlog.stdlib.get_logger(name))
+
+
+def told(error: BaseException) -> str:
+    """Describe an error without what somebody gave: a validation error repeats its input, which may be a message."""
+    if isinstance(error, ValidationError):
+        kinds = sorted({problem["type"] for problem in error.errors(include_url=False, include_input=False)})
+        return f"{error.title} is not valid: {', '.join(kinds)}"
+    return f"{type(error).__name__}: {error}"[:_ERROR_CHARS_MAX]
+
+
+def request_id() -> str | None:
+    """Give the id of the request that is being answered."""
+    found = structlog.contextvars.get_contextvars().get("request_id")
+    return None if found is None else str(found)
+
+
+def named(given: str | None) -> Any:
+    """Name what is done in the block after a request, by the id that its caller gave if that is well formed."""
+    fits = given is not None and _REQUEST_ID.fullmatch(given.encode(errors="replace"))
+    return structlog.contextvars.bound_contextvars(request_id=given if fits else secrets.token_hex(8))
 
 
 class RequestIds:
@@ -92,6 +117,20 @@ class _Names:
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event.update(self._names)
         return event
+
+
+def _traced(exc_info: ExcInfo) -> str:
+    """Write a traceback; the messages of its errors say nothing of what somebody gave."""
+    errors = list(_with_causes(exc_info[1]))
+    return "\n".join("".join(traceback.format_tb(one.__traceback__)) + told(one) for one in reversed(errors))
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

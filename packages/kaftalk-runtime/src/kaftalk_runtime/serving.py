@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from kaftalk_runtime import traces
 from kaftalk_runtime.guarded_http import GuardedHttp
 from kaftalk_runtime.health import HEALTH_PATHS
 from kaftalk_runtime.logs import get_logger
@@ -98,6 +99,7 @@ async def _serve(build: Callable[[], Service], metrics_address: Address | None, 
         await server.close()
     await _within(drain_timeout_s, "stop", service.stop)
     watching.cancel()
+    await asyncio.to_thread(traces.close)
     _log.info("ended")
     return 0
 

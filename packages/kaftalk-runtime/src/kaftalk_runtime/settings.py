@@ -59,6 +59,7 @@ def strong_secret(secret: str) -> str:
 
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
 ListenAddressOrOff = Annotated[Address | None, NoDecode, BeforeValidator(_address_or_off)]
+TracesEndpoint = Annotated[Annotated[str, Field(pattern=r"^https?://.+")] | None, BeforeValidator(lambda v: v or None)]
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Secrets = Annotated[
     tuple[Annotated[str, AfterValidator(strong_secret)], ...],
@@ -93,6 +94,8 @@ class ServiceSettings(BaseSettings):
     public_url: Annotated[str, Field(pattern=r"^https?://[^/]+$")] = "http://127.0.0.1:8000"
     origins: CommaList = ()
     trusted_proxies: CommaList = ("127.0.0.1",)
+    traces_endpoint: TracesEndpoint = None
+    traces_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
     log_level: Annotated[str, Field(pattern=r"^(debug|info|warning|error)$")] = "info"
     shards: Annotated[int, Field(ge=1, le=1024)] = 128
     replication: Annotated[int, Field(ge=1, le=7)] = 1

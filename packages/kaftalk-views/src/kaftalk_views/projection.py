@@ -55,11 +55,12 @@ class Shown:
     ts: int
     value: bytes
     record: AnyRecord
+    trace: bytes | None = None
 
     def event(self, placement: Placement) -> RoomEvent:
         """Build the event as it goes to gateways, its frame joined around the stored bytes."""
         frame = event_frame(placement.room, placement.epoch, self.seq, self.prev, self.ts, self.value)
-        return RoomEvent(placement.room, placement.epoch, self.seq, self.prev, flags_of(self.record), frame)
+        return RoomEvent(placement.room, placement.epoch, self.seq, self.prev, flags_of(self.record), frame, self.trace)
 
 
 class Void(NamedTuple):
@@ -177,7 +178,7 @@ class _Batch:
         if verdict.reason is not None:
             self._void(seq, record, verdict.reason)
             return
-        shown = Shown(seq, prev, stored.ts, stored.value, record)
+        shown = Shown(seq, prev, stored.ts, stored.value, record, stored.trace)
         self.out.events.append(shown)
         if is_item(record):
             self._last, self.out.activity_ms = shown, stored.ts

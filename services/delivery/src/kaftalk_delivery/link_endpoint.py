@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from kaftalk_delivery.links import Link, Links
 from kaftalk_protocol.deliveries import PATH, SUBPROTOCOL, TO_DELIVERY, LinkHello
 from kaftalk_runtime.internal_auth import HEADER, InternalKeys, NotAuthenticated
-from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.logs import get_logger, told
 
 HELLO_TIMEOUT_S = 5.0
 _BAD_MESSAGE = 1007
@@ -38,7 +38,7 @@ def link_route(links: Links, keys: InternalKeys, *, open_for_links: Callable[[],
         except WebSocketDisconnect:
             return
         except (ValueError, TimeoutError) as error:
-            _log.warning("link_broken", error=repr(error))
+            _log.warning("link_broken", error=told(error))
             await socket.close(_BAD_MESSAGE)
 
     return WebSocketRoute(PATH, endpoint)

@@ -11,7 +11,7 @@ from kaftalk_delivery.owned_rooms import OwnedRoom, OwnedRooms
 from kaftalk_delivery.view_writer import ViewWriter
 from kaftalk_roomlog.reader import LogBatch, LogTrouble, RoomLogReader
 from kaftalk_roomlog.records import LogRecord
-from kaftalk_runtime import metrics
+from kaftalk_runtime import metrics, traces
 from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.projection import Projection, fold
 from kaftalk_views.room_views import RoomViews
@@ -106,6 +106,7 @@ class Projector:
 
     async def _finish(self, folded: Folded) -> None:
         """Write the views, then push."""
+        begun_ns = time.time_ns()
         await self._writer.write(folded)
         for room, projection in folded:
             room.stand_at(projection.applied_seq, projection.shown_seq)
@@ -114,6 +115,8 @@ class Projector:
         for _, projection in folded:
             if projection.events:
                 _push_seconds.observe(max(0.0, now_s - projection.events[0].ts / 1000))
+        if traces.enabled():
+            _trace(folded, begun_ns)
 
     async def _load(self, rooms: Sequence[OwnedRoom]) -> None:
         """Load the states that were not needed until now; a room whose view went elsewhere meanwhile stays without."""
@@ -128,3 +131,14 @@ class Projector:
             # A view that others moved past us shows events that we would not push: start anew at its head.
             if state is not None and room.head is not None and state.applied_seq == room.head.applied_seq:
                 room.state = state
+
+
+def _trace(folded: Folded, begun_ns: int) -> None:
+    """Note how long traced records took into the view and to the links to the gateways."""
+    for room, projection in folded:
+        for shown in projection.events:
+            if shown.trace is None:
+                continue
+            span = traces.begin("project", parent=shown.trace, start_ns=begun_ns, room=room.id, seq=shown.seq)
+            if span is not None:
+                span.end()

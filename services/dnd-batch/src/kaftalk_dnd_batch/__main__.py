@@ -4,6 +4,7 @@ import os
 
 from kaftalk_dnd_batch.app import App
 from kaftalk_dnd_batch.settings import Settings
+from kaftalk_runtime import traces
 from kaftalk_runtime.logs import configure
 from kaftalk_runtime.serving import serve
 from kaftalk_runtime.settings import load
@@ -17,6 +18,7 @@ def main() -> int:
     os.nice(NICENESS)
     settings = load(Settings)
     configure("dnd-batch", settings.instance, settings.log_level)
+    traces.configure("dnd-batch", settings)
     return serve(lambda: App(settings), metrics_address=settings.metrics_address)
 
 

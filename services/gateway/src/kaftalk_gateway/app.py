@@ -37,6 +37,7 @@ from kaftalk_gateway.send_times import SendTimes
 from kaftalk_gateway.settings import GatewaySettings
 from kaftalk_gateway.signals import Signalling
 from kaftalk_gateway.streams import StreamReads
+from kaftalk_gateway.tracing import DeliverySpans, TracedWriter
 from kaftalk_gateway.verdicts import Verdicts
 from kaftalk_gateway.websocket import Endpoint
 from kaftalk_protocol import topics as names
@@ -46,6 +47,7 @@ from kaftalk_roomlog.shards import shard_of
 from kaftalk_roomlog.starting import until_answered
 from kaftalk_roomlog.tail import TailReader
 from kaftalk_roomlog.writer import RoomLogWriter
+from kaftalk_runtime import traces
 from kaftalk_runtime.clock import SystemClock
 from kaftalk_runtime.health import Health, internal_app
 from kaftalk_runtime.internal_auth import InternalKeys
@@ -141,7 +143,7 @@ class App:
         self._presences = Presences(self._hub, redis, self._signalling, settings.instance, now_ms)
         self._publisher = Publisher(
             hub=self._hub,
-            writer=self._writer,
+            writer=TracedWriter(self._writer) if traces.enabled() else self._writer,
             placements=self._placements,
             streams=StreamReads(self._views, self._ranges, self._placements, self._rooms),
             limits=self._limits,
@@ -161,7 +163,7 @@ class App:
                 missed=self._history,
                 resumer=self._resumer,
                 changes=self._memberships,
-                echoes=(self._publisher, self._alerts, self._times),
+                echoes=(self._publisher, self._alerts, self._times, *([DeliverySpans()] if traces.enabled() else [])),
                 past_holds=self._past_holds,
             ),
             memberships=self._memberships,

@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 from kaftalk_protocol.deliveries import PATH, SUBPROTOCOL, TO_GATEWAY, BatchAck, LinkHello, RoomEvent, decode_batch
 from kaftalk_protocol.ids import RoomId
 from kaftalk_runtime.internal_auth import HEADER, InternalKeys
-from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.logs import get_logger, told
 from kaftalk_runtime.tls import INTERNAL_NAME
 
 SILENT_S = 5.0
@@ -114,7 +114,7 @@ class Link:
         try:
             await self._receive(socket)
         except ValueError as error:
-            _log.warning("link_broken", delivery=self.instance, error=repr(error))
+            _log.warning("link_broken", delivery=self.instance, error=told(error))
         finally:
             self._socket = None
             sending.cancel()

@@ -17,7 +17,7 @@ from kaftalk_gateway.signals import Signalling
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.errors import CloseCode
 from kaftalk_protocol.ids import RoomId, SessionId, UserId
-from kaftalk_runtime.logs import get_logger
+from kaftalk_runtime.logs import get_logger, told
 from kaftalk_runtime.redis_client import Command, Redis, RedisError
 
 ALIVE_MS = 10_000
@@ -126,7 +126,7 @@ class Peers:
                 case "user":
                     self._memberships.user_changed(message["user"])
         except (ValueError, KeyError, TypeError) as error:
-            _log.warning("bad_peer_message", error=repr(error))
+            _log.warning("bad_peer_message", error=told(error))
 
     def close(self, key: str, code: int, reason: str) -> None:
         """Close a connection of this gateway by its key."""

@@ -2,6 +2,7 @@
 
 from kaftalk_media.app import App
 from kaftalk_media.settings import Settings
+from kaftalk_runtime import traces
 from kaftalk_runtime.logs import configure
 from kaftalk_runtime.serving import serve
 from kaftalk_runtime.settings import load
@@ -11,6 +12,7 @@ def main() -> int:
     """Run until SIGTERM and return the exit status."""
     settings = load(Settings)
     configure("media", settings.instance, settings.log_level)
+    traces.configure("media", settings)
     return serve(lambda: App(settings), metrics_address=settings.metrics_address)
 
 

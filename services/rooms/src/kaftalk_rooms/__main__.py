@@ -2,7 +2,7 @@
 
 from kaftalk_rooms.app import RoomsService
 from kaftalk_rooms.settings import RoomsSettings
-from kaftalk_runtime import logs
+from kaftalk_runtime import logs, traces
 from kaftalk_runtime.serving import serve
 from kaftalk_runtime.settings import load
 
@@ -11,6 +11,7 @@ def main() -> int:
     """Run until SIGTERM; gives the exit status."""
     settings = load(RoomsSettings)
     logs.configure("rooms", settings.instance, settings.log_level)
+    traces.configure("rooms", settings)
     return serve(lambda: RoomsService(settings), metrics_address=settings.metrics_address)
 
 
