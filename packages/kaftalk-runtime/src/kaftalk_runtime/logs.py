@@ -20,10 +20,18 @@ _SECRET_KEYS = frozenset({"authorization", "cookie", "password", "text", "ticket
 _ERROR_CHARS_MAX = 500
 REQUEST_ID = "X-Request-Id"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# Below these, libraries tell what they were given: requests, headers, names of files, signatures.
 _NOISY = {
+    "aiobotocore": logging.WARNING,
+    "aiohttp": logging.WARNING,
     "aiokafka": logging.ERROR,
+    "boto3": logging.WARNING,
+    "botocore": logging.WARNING,
+    "httpcore": logging.WARNING,
     "uvicorn": logging.WARNING,
     "httpx": logging.WARNING,
+    "opentelemetry": logging.WARNING,
+    "urllib3": logging.WARNING,
     "websockets": logging.WARNING,
 }
 
