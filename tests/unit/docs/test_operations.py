@@ -25,6 +25,7 @@ ALL: dict[str, type[BaseSettings]] = {
 }
 PAGES = ("docs/operations.md", "docs/media.md", "docs/observability.md")
 OTHERS = (
+    "compose.yaml",
     "deploy/local/Caddyfile",
     "packages/kaftalk-testing/src/kaftalk_testing/deployment.py",
     "packages/kaftalk-runtime/src/kaftalk_runtime/traces.py",
