@@ -47,7 +47,7 @@ class Standing(NamedTuple):
     cursors: Mapping[str, str]
     mutes: Mapping[str, str]
 
-    def without(self, users: Set[str]) -> "Standing":
+    def without(self, users: Set[str]) -> Standing:
         """Leave users out."""
         return Standing(*({user: field[user] for user in field.keys() - users} for field in self))
 
