@@ -201,9 +201,10 @@ class Life:
         self.crash()
 
     def crash(self) -> None:
-        """Begin anew with what the log holds."""
+        """Begin anew with what the log holds; nothing is done before all of it is read again."""
         self.entries = Entries(lambda entry: None)
         self.position = 0
+        self.taken_over = len(self.world.log)
 
     def write(self, record: Upload | Sending) -> None:
         key = upload_key(ID) if isinstance(record, Upload) else sending_key(ID)
@@ -211,12 +212,13 @@ class Life:
 
     def read(self, count: int) -> None:
         """Let the owner read some more of the log."""
-        for key, value in self.world.log[self.position : self.position + count]:
+        for key, value in self.world.log[self.position : self.position + max(0, count)]:
             self.entries.read(0, key, value, self.clock.now_ms())
             self.position += 1
 
     async def step(self) -> Next | None:
         """Do one thing that is due."""
+        self.read(self.taken_over - self.position)
         entry = self.entries.get(ID)
         if entry is None:
             return None
