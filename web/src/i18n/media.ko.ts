@@ -81,7 +81,7 @@ export const mediaKo: Record<keyof typeof mediaEn, string> = {
   "voice.pause": "일시 정지",
   "voice.position": "음성 메시지 재생 위치",
   "voice.at": "{duration} 중 {at}",
-  "voice.rate": "재생 속도 {rate}배",
+  "voice.rate": "재생 속도 {rate}×",
   "voice.failed": "재생할 수 없습니다.",
 
   "voice.ask.title": "마이크를 사용할까요?",

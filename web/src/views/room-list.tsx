@@ -143,12 +143,12 @@ function Me() {
       <button
         type="button"
         className="me"
-        aria-label={`${t("account.open")}: ${me.display_name}`}
         title={t("account.open")}
         onClick={() => router.go({ at: "account" })}
       >
         <Avatar user={me} />
         <span className="me-name">
+          <span className="visually-hidden">{t("account.open")}: </span>
           {me.display_name}
           <small>@{me.username}</small>
         </span>

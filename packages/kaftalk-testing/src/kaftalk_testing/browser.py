@@ -19,6 +19,9 @@ _FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A microphone that beeps, for whoever asks.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 _PASSWORD = "every browser has one"
 _PATIENCE_MS = 15_000

@@ -100,14 +100,8 @@ function Tools({ shot, zoom, onClose }: { shot: Shot; zoom: Zoom; onClose: () =>
   return (
     <div className="lightbox-tools">
       <IconButton icon="minus" label={t("lightbox.zoomOut")} onClick={() => zoom.by(1 / STEP)} />
-      <button
-        type="button"
-        className="zoom-level"
-        aria-label={t("lightbox.fit")}
-        title={t("lightbox.fit")}
-        onClick={() => zoom.set(FIT)}
-      >
-        {Math.round(zoom.view.scale * 100)}%
+      <button type="button" className="zoom-level" title={t("lightbox.fit")} onClick={() => zoom.set(FIT)}>
+        {Math.round(zoom.view.scale * 100)}%<span className="visually-hidden"> {t("lightbox.fit")}</span>
       </button>
       <IconButton icon="plus" label={t("lightbox.zoomIn")} onClick={() => zoom.by(STEP)} />
       <IconButton
