@@ -9,6 +9,7 @@ from kaftalk_protocol.topics import ACCOUNTS, CURSORS, NAMES, ROOMS, SNAPSHOTS, 
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.snapshots import SnapshotLog
 from kaftalk_roomlog.tail import TailReader, TailRecord
+from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_rooms.account_book import AccountBook
 from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.redis_client import Redis
@@ -16,6 +17,7 @@ from kaftalk_views import cursors, generation, placements
 from kaftalk_views.catch_up import CatchUp
 from kaftalk_views.cursors import CursorRecord, ReadCursors
 from kaftalk_views.room_views import RoomViews
+from kaftalk_views.sendings import Sendings
 from kaftalk_views.users import Users
 
 ITEMS_A_ROUND = 500
@@ -85,8 +87,10 @@ class ViewRebuild:
 
     async def _rooms(self, live: list[Placement], log: RoomLogRange, shards: int) -> int:
         snapshots = SnapshotLog(self._kafka, SNAPSHOTS, shards=shards)
+        writer = RoomLogWriter(self._kafka)
         await snapshots.start()
-        views = RoomViews(self._redis, shards=shards)
+        await writer.start()
+        views = RoomViews(self._redis, shards=shards, sendings=Sendings(writer, shards=shards))
         catch_up, made = CatchUp(views, log), 0
         try:
             for shard in range(shards):
@@ -95,6 +99,7 @@ class ViewRebuild:
                 for at in range(0, len(of_shard), ITEMS_A_ROUND):
                     made += len(await catch_up.rebuild_many(of_shard[at : at + ITEMS_A_ROUND], stored))
         finally:
+            await writer.stop()
             await snapshots.stop()
         return made
 
