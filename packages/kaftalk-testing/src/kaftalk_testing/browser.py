@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
-from kaftalk_testing.tools import CHROMIUM, ensure, repository, require
+from kaftalk_testing.tools import CHROMIUM, KOREAN_FONT, ensure, repository, require
 
 _FLAGS = [
     "--no-sandbox",
@@ -34,6 +34,7 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 async def run_chromium() -> AsyncIterator[Browser]:
     """Run the machine's Chromium, headless."""
     ensure(CHROMIUM)
+    ensure(KOREAN_FONT)
     expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=require(CHROMIUM), args=_FLAGS)

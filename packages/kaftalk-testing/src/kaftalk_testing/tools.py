@@ -54,6 +54,8 @@ FAKETIME = Tool(
     "libfaketime", "faketime", lambda: next(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 )
 
+KOREAN_FONT = Tool("a Korean font", "fonts-nanum", lambda: korean_font())
+
 
 def repository() -> Path:
     """Return the root of the source tree."""
@@ -97,6 +99,14 @@ def java() -> str | None:
     return next((path for path in candidates if path and _java_version(path) >= JAVA_VERSION_MIN), None)
 
 
+def korean_font() -> str | None:
+    """Return a font that has Hangul: without one browsers draw boxes, which are narrower."""
+    if shutil.which("fc-list") is None:
+        return None
+    found = subprocess.run(["fc-list", ":lang=ko", "file"], capture_output=True, text=True, check=False).stdout
+    return found.partition(":")[0] or None
+
+
 def venv_program(name: str) -> str:
     """Return a program that a wheel of this environment brought."""
     return str(Path(sys.executable).parent / name)
@@ -130,6 +140,8 @@ def main() -> None:
     """Make sure that everything the tests need from Debian is there."""
     try:
         ensure(REDIS, MAVEN, CHROMIUM, FAKETIME)
+        # fc-list comes with the browser.
+        ensure(KOREAN_FONT)
     except (MissingTools, ToolFailed) as error:
         sys.exit(str(error))
 
