@@ -4,21 +4,14 @@ import secrets
 
 from playwright.async_api import expect
 
-from kaftalk_testing.browser import Newcomer, Person, bring_together
+from kaftalk_testing.browser import Newcomer, bring_together
 
 MANY = 60
 
 
-async def answer(person: Person, text: str, label: str) -> None:
-    """Begin to answer a message."""
-    message = person.message(text)
-    await message.hover()
-    await message.get_by_role("button", name=label).click()
-
-
 async def test_an_answer_quotes_what_it_answers_and_leads_there(newcomer: Newcomer) -> None:
     minji, alex = await bring_together(newcomer)
-    await answer(alex, "시작", "Reply")
+    await alex.act("시작", "Reply")
     await expect(alex.page.get_by_test_id("answering")).to_contain_text("시작")
     await alex.say("Let us begin")
     await expect(alex.page.get_by_test_id("answering")).to_have_count(0)
@@ -31,14 +24,12 @@ async def test_an_answer_quotes_what_it_answers_and_leads_there(newcomer: Newcom
 
 async def test_escape_takes_the_answer_back_and_a_deleted_message_is_not_quoted(newcomer: Newcomer) -> None:
     minji, alex = await bring_together(newcomer)
-    await answer(alex, "시작", "Reply")
+    await alex.act("시작", "Reply")
     await alex.field.press("Escape")
     await expect(alex.page.get_by_test_id("answering")).to_have_count(0)
-    await answer(alex, "시작", "Reply")
+    await alex.act("시작", "Reply")
     await alex.say("Yes?")
-    message = minji.message("시작").first
-    await message.hover()
-    await message.get_by_role("button", name="삭제").click()
+    await minji.act("시작", "삭제")
     await minji.page.get_by_role("dialog").get_by_role("button", name="삭제").click()
     await expect(minji.message("Yes?").get_by_test_id("quote")).to_contain_text("이제 없는 메시지입니다.")
 
@@ -52,7 +43,7 @@ async def test_what_is_quoted_from_long_ago_is_found(newcomer: Newcomer) -> None
         if n % 20 == 19:
             await expect(minji.page.get_by_test_id("delivery")).to_have_count(0)
     await minji.page.get_by_role("log").evaluate("log => { log.scrollTop = 0 }")
-    await answer(minji, "첫 글", "답장")
+    await minji.act("첫 글", "답장")
     await minji.say("이제 답합니다")
     await minji.page.reload()
     await minji.field.wait_for()

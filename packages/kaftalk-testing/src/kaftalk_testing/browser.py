@@ -101,6 +101,12 @@ class Person:
         """Return the message with a text."""
         return self.page.get_by_test_id("message").filter(has_text=text)
 
+    async def act(self, text: str, button: str) -> None:
+        """Press a button of the first message with a text, by focus: a mouse loses what moves away under it."""
+        message = self.message(text).first
+        await message.focus()
+        await message.get_by_role("button", name=button).click()
+
     def line(self, room: str) -> Locator:
         """Return a room's line in the list."""
         return self.page.locator(f'[data-room="{room}"]')
