@@ -87,6 +87,8 @@ function useJump(room: RoomId): (seq: Seq) => Promise<void> {
       const message = document.querySelector<HTMLElement>(`article[data-seq="${seq}"]`);
       message?.scrollIntoView({ block: "center" });
       message?.focus({ preventScroll: true });
+      // The log hears of its scrolling a frame later; until then it would put a reader of its end back there.
+      message?.closest("[role=log]")?.dispatchEvent(new Event("scroll"));
     });
   };
 }
