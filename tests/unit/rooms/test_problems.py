@@ -37,7 +37,9 @@ async def test_an_unknown_address_is_not_found(path: str) -> None:
     assert _is_problem(await _ask("GET", path), 404, "not_found")
 
 
-@pytest.mark.parametrize(("path", "allowed"), [("x", "DELETE, GET, PATCH"), ("directory", "GET"), ("direct", "POST")])
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("x", "DELETE, GET, HEAD, PATCH"), ("directory", "GET, HEAD"), ("direct", "POST")]
+)
 async def test_a_wrong_method_names_the_right_ones(path: str, allowed: str) -> None:
     answer = await _ask("PUT", f"/api/v1/rooms/{path}")
     assert _is_problem(answer, 405, "method_not_allowed")

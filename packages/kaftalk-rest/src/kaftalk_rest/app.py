@@ -43,6 +43,7 @@ def build_app(
     app.add_middleware(JsonBodies, long_bodies={PREFIX + path for path in long_bodies})
     app.add_middleware(Deadline)
     app.add_middleware(NoStore)
+    app.add_middleware(Heads)
     app.add_middleware(RequestLog)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
@@ -54,7 +55,30 @@ def _methods(routers: Sequence[APIRouter]) -> dict[str, set[str]]:
         for route in router.routes:
             if isinstance(route, Route):
                 methods.setdefault(PREFIX + route.path, set()).update(route.methods or ())
-    return methods
+    return {path: own | {"HEAD"} if "GET" in own else own for path, own in methods.items()}
+
+
+class Heads:
+    """ASGI wrapper: HEAD is answered wherever GET is, with its headers and without its body (RFC 9110 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask the routes, which know GET alone."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._app(asked, receive, without_body)
+        finally:
+            # The request log names the route.
+            scope["route"] = asked.get("route")
 
 
 class NoStore:
