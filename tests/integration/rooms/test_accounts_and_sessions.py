@@ -182,6 +182,13 @@ async def test_a_new_password_ends_the_other_sessions(http: httpx.AsyncClient) -
     await there.sign_in()
 
 
+async def test_a_weak_new_password_is_named_as_the_field(http: httpx.AsyncClient) -> None:
+    account = await Account.register(http)
+    for weak in ("password1", "short"):
+        answer = await account.ask("PUT", "/me/password", json={"old": PASSWORD, "new": weak})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "new")
+
+
 async def test_a_ticket_is_stored_by_its_hash_only(http: httpx.AsyncClient, rooms_settings: RoomsSettings) -> None:
     account = await Account.register(http)
     made = await account.call("POST", "/auth/ws-ticket")

@@ -40,7 +40,7 @@ async def set_active(deployment: Deployment, name: str, *, active: bool) -> dict
 async def set_password(deployment: Deployment, name: str, password: str) -> dict[str, Any]:
     """Give somebody another password and sign her out everywhere. Raises Refused: `not_found`, `invalid`."""
     account = deployment.account(name)
-    check_strength(password, account.username)
+    check_strength(password, account.username, field="password")
     hashed = await deployment.passwords.hash(password)
     account = await deployment.accounts.update(replace(account, password=hashed))
     await deployment.sessions().end_all(account.id)

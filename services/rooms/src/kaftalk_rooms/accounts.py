@@ -58,7 +58,7 @@ class Accounts:
 
         Raises Refused: `conflict` if the name is taken, `invalid` for a weak password.
         """
-        check_strength(asked.password, asked.username)
+        check_strength(asked.password, asked.username, field="password")
         if self.book.owner_of(asked.username) is not None:
             raise _taken()
         account = StoredAccount(
@@ -92,7 +92,7 @@ class Accounts:
         """
         if not await self._passwords.matches(account.password, old):
             raise Refused(Code.FORBIDDEN, "the old password is wrong", field="old")
-        check_strength(new, account.username)
+        check_strength(new, account.username, field="new")
         return await self.update(replace(account, password=await self._passwords.hash(new)))
 
     async def sign_in(self, username: str, password: str) -> StoredAccount | None:

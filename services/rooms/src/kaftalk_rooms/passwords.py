@@ -20,14 +20,14 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
 WAITING_MAX = 200
 
 
-def check_strength(password: str, username: str) -> None:
+def check_strength(password: str, username: str, *, field: str) -> None:
     """Refuse a password that is among the first that anybody would try.
 
-    Raises Refused(invalid).
+    Raises Refused(invalid) that names `field`.
     """
     plain = password.casefold()
     if plain in _common() or plain == username or len(set(plain)) < 3:
-        raise Refused(Code.INVALID, "is too easy to guess", field="password")
+        raise Refused(Code.INVALID, "is too easy to guess", field=field)
 
 
 @cache
