@@ -206,6 +206,17 @@ async def test_muting_is_ones_own(new_account: NewAccount) -> None:
     assert (await owner.call("GET", "/rooms"))["items"][0]["muted_until"] is None
 
 
+async def test_a_mute_ends_at_a_time_of_rfc_3339(new_account: NewAccount) -> None:
+    owner = await new_account()
+    room = await owner.room()
+    for until in ("2020", "1800000000", "2099-01-01", "2099-01-01T00:00Z", "2099-01-01T00:00:00", "ever", 1800000000):
+        refused = await owner.ask("PUT", f"/rooms/{room['id']}/mute", json={"until": until})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid"), until
+        assert refused.json()["errors"][0]["field"].startswith("until")
+    await owner.call("PUT", f"/rooms/{room['id']}/mute", json={"until": "2099-01-01T09:00:00+09:00"})
+    assert (await owner.call("GET", "/rooms"))["items"][0]["muted_until"] == "2099-01-01T00:00:00.000Z"
+
+
 async def test_lists_come_in_parts(new_account: NewAccount) -> None:
     owner = await new_account()
     made = [(await owner.room(f"방 {number}"))["id"] for number in range(5)]

@@ -4,6 +4,8 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
+from kaftalk_protocol.quiet_profile import instant_ms
+
 T = TypeVar("T")
 
 
@@ -33,10 +35,10 @@ class NoFields(Asked):
 NO_FIELDS = NoFields()
 
 
-def _text_only(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a time in text (RFC 3339)")
+def _rfc3339(value: object) -> object:
+    """Let nothing else that pydantic reads as a time pass, such as "2020", a second of 1970."""
+    instant_ms(value)
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
