@@ -63,7 +63,7 @@ MATRIX = {
     "update_room": Row(MODERATORS, {"name": "새 이름"}),
     "delete_room": Row(OWNERS_204),
     "archive_room": Row(OWNERS),
-    "unarchive_room": Row(MEMBERS),  # it is not archived: nothing to do, so nothing to refuse
+    "unarchive_room": Row(OWNERS),
     "mute_room": Row(MEMBERS_204, {"until": "forever"}),
     "join_room": Row(MEMBERS),
     "leave_room": Row((401, 404, 404, 204, 204, 409)),

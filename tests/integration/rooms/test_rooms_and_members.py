@@ -217,6 +217,26 @@ async def test_a_mute_ends_at_a_time_of_rfc_3339(new_account: NewAccount) -> Non
     assert (await owner.call("GET", "/rooms"))["items"][0]["muted_until"] == "2099-01-01T00:00:00.000Z"
 
 
+async def test_who_may_not_change_a_thing_is_refused_where_nothing_would_change(new_account: NewAccount) -> None:
+    owner, member = await new_account(), await new_account()
+    room = f"/rooms/{(await owner.room(kind='private', member_ids=[member.id]))['id']}"
+    await owner.call("PATCH", room, json={"members_invite": False})
+    code = (await owner.call("POST", f"{room}/invites"))["code"]
+    await owner.call("DELETE", f"{room}/invites/{code}")
+    changes = [
+        ("POST", "/unarchive", None, 200),
+        ("PATCH", f"/members/{member.id}", {"role": "member"}, 200),
+        ("POST", "/members", {"user_ids": [member.id]}, 204),
+        ("DELETE", f"/invites/{code}", None, 204),
+    ]
+    head = (await owner.call("GET", "/rooms"))["items"][0]["head"]
+    for method, path, body, done in changes:
+        content = {} if body is None else {"json": body}
+        assert (await member.ask(method, room + path, **content)).json()["code"] == "forbidden"
+        assert (await owner.ask(method, room + path, **content)).status_code == done
+    assert (await owner.call("GET", "/rooms"))["items"][0]["head"] == head
+
+
 async def test_lists_come_in_parts(new_account: NewAccount) -> None:
     owner = await new_account()
     made = [(await owner.room(f"방 {number}"))["id"] for number in range(5)]

@@ -86,6 +86,7 @@ class Membership:
         self.check_users(users, field="user_ids")
         joins = [Join(user=user, by=by, how="add") for user in dict.fromkeys(users) if user not in state.members]
         if not joins:
+            await self._may_invite(room, by, state)
             return
         await self._changes.propose(room, *joins, state=state)
         await self.check_rooms_of([join.user for join in joins])
@@ -168,8 +169,7 @@ class Membership:
         invite = await self._views.invite(room, digest_of(code))
         if invite is None or room_of(code) != room:
             raise Refused(Code.NOT_FOUND, "there is no such invite")
-        if not invite.off:
-            await self._change(room, Invite(by=by, invite=digest_of(code), off=True))
+        await self._change(room, Invite(by=by, invite=digest_of(code), off=True), needed=not invite.off)
 
     async def _may_invite(self, room: RoomId, user: UserId, state: RoomState) -> None:
         state.invites.clear()
@@ -181,8 +181,8 @@ class Membership:
         """Give a member another role."""
         await self.require_member(room, by)
         member = await self._views.member(room, user)
-        if member is None or member.role != role:
-            await self._change(room, RoleChange(user=user, role=role, by=by))
+        needed = member is None or member.role != role
+        await self._change(room, RoleChange(user=user, role=role, by=by), needed=needed)
 
     async def leave(self, room: RoomId, user: UserId, successor: UserId | None) -> None:
         """Go; the last owner names who comes after her. Answered when the gateways have it."""
@@ -221,8 +221,8 @@ class Membership:
     async def set_archived(self, room: RoomId, by: UserId, *, archived: bool) -> None:
         """Close a room for messages, or open it again. Answered when the gateways have it."""
         access = await self.require_member(room, by)
-        if access.facts.archived != archived:
-            await self._change(room, Room(by=by, archived=archived), everywhere=True)
+        needed = access.facts.archived != archived
+        await self._change(room, Room(by=by, archived=archived), everywhere=True, needed=needed)
 
     async def delete(self, room: RoomId, by: UserId) -> None:
         """End a room for good. Answered when the gateways have it."""
@@ -230,9 +230,11 @@ class Membership:
         await self._change(room, Room(by=by, deleted=True), everywhere=True)
         await self._changes.mark_deleted(room)
 
-    async def _change(self, room: RoomId, record: AnyRecord, *, everywhere: bool = False) -> None:
+    async def _change(self, room: RoomId, record: AnyRecord, *, everywhere: bool = False, needed: bool = True) -> None:
+        """Append a record if it is `needed`: who has no right to it is refused where nothing would change, too."""
         await self._changes.propose(room, record)
-        await self._changes.make(room, record, everywhere=everywhere)
+        if needed:
+            await self._changes.make(room, record, everywhere=everywhere)
 
     # --- bounds ---
 
