@@ -10,6 +10,7 @@ import logging
 import struct
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -18,9 +19,10 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from kaftalk_gateway import metrics
 from kaftalk_gateway.handshake import problem
@@ -63,6 +65,13 @@ def refused_handshake(status: int, text: str) -> Response:
     return Response(answer.status, HTTPStatus(status).phrase, headers, answer.body)
 
 
+def _take_frame(conn: ServerProtocol, frame: Frame) -> None:
+    """Let a close come amid fragments, as any control frame may (RFC 6455 section 5.4); the library refuses it."""
+    if frame.opcode is Opcode.CLOSE:
+        conn.current_size = None
+    ServerProtocol.recv_frame(conn, frame)
+
+
 _unflushed: list["GuardedWebSocket"] = []
 
 
@@ -92,6 +101,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         # uvicorn logs the whole query string of an accepted socket at INFO: a token in it would reach the log.
         self.logger = _logger
         self.conn.reject = refused_handshake  # type: ignore[method-assign]
+        self.conn.recv_frame = partial(_take_frame, self.conn)  # type: ignore[method-assign]
         self.on_text: Callable[[str], None] | None = None
         self.on_drained: Callable[[], None] | None = None
         self.congested = False
