@@ -211,6 +211,20 @@ async def test_of_a_room_that_one_is_kicked_from_only_a_line_is_left(
     assert digest["total"] == 1
 
 
+async def test_the_line_of_a_lost_room_comes_by_itself_if_nothing_else_was_held(
+    ann: Account, bob: Account, tea: str, a: ChatSocket, phone: ChatSocket
+) -> None:
+    await _quiet(bob, 30, phone)
+    await a.ask(_send(tea, 1, "secret"))
+    await ann.call("DELETE", f"/rooms/{tea}/members/{bob.id}")
+    await phone.until(_is("room", change="removed"))
+    await bob.call("DELETE", "/me/snooze")
+    digest, rooms = await _released(phone)
+    assert [(line["room"], line["gone"]) for line in digest["rooms"]] == [(tea, "kicked")]
+    assert (digest["total"], rooms) == (0, {})
+    assert (await bob.call("GET", "/me/releases"))["items"][0]["digest"]["rooms"][0]["gone"] == "kicked"
+
+
 async def test_resuming_in_a_hold_stops_at_its_floor_and_after_it_brings_the_rest(
     stack: Stack, bob: Account, tea: str, a: ChatSocket, phone: ChatSocket
 ) -> None:

@@ -87,7 +87,7 @@ class Releases:
         for room in [*parts, *(holds.keys() - parts.keys())]:
             if room in holds and is_kept_from(connection, room, holds[room]):
                 self._plan_room(connection, parts.get(room), batch, self._hub.feeds[room], holds[room], shown, plan)
-        if any(part.has_items for part in parts.values()):
+        if release.gone or any(part.has_items for part in parts.values()):
             plan.frames[:0] = release_frames(release, parts.values(), shown)
         return plan
 
