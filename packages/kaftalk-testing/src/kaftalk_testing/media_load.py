@@ -87,9 +87,14 @@ class MediaLoad:
         Raises TimeoutError.
         """
         await self.town.settle()
-        async with asyncio.timeout(WAIT_S):
-            while self.untold() or await self.left_behind():
-                await asyncio.sleep(_POLL_S)
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while self.untold() or await self.left_behind():
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            deleted = [picture.media for picture in self.pictures if picture.deleted]
+            untold, left = self.untold(), await self.left_behind()
+            raise TimeoutError(f"{untold=} {left=} {deleted=} after {WAIT_S:g} s") from None
 
     def untold(self) -> list[tuple[str, str]]:
         """Give who has not heard that which picture is ready."""
