@@ -23,6 +23,7 @@ from kaftalk_testing.ports import free_port
 from kaftalk_testing.process import start
 from kaftalk_testing.s3_bucket import Bucket
 from kaftalk_testing.versitygw import REGION, S3Credentials, versitygw
+from kaftalk_thumbnailer.store import ObjectStore, connect
 
 CREDENTIALS = S3Credentials("kaftalk", "a-secret-of-the-tests")
 KEY = "an-internal-key-of-more-than-32-characters"
@@ -117,6 +118,14 @@ async def stage(s3: str, kafka_bootstrap: str) -> AsyncIterator[Stage]:
     await bucket.create()
     async with running_listener(KEY) as media:
         yield Stage(bucket, media, Events(kafka_bootstrap, EVENTS))
+
+
+@pytest.fixture
+def store(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """Return the test's bucket as the function uses it."""
+    for name, value in CREDENTIALS.environment.items():
+        monkeypatch.setenv(name, value)
+    return connect(stage.bucket.name, stage.bucket.endpoint, REGION)
 
 
 @pytest.fixture

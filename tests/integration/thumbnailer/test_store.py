@@ -7,17 +7,9 @@ from typing import Any
 
 import pytest
 
-from kaftalk_testing.versitygw import REGION
-from kaftalk_thumbnailer.store import Absent, ObjectStore, connect
+from kaftalk_thumbnailer.store import Absent, ObjectStore
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def store(stage: Any, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    for name, value in stage.bucket.credentials.environment.items():
-        monkeypatch.setenv(name, value)
-    return connect(stage.bucket.name, stage.bucket.endpoint, REGION)
 
 
 async def test_an_object_is_written_read_copied_and_removed(store: ObjectStore, stage: Any, tmp_path: Path) -> None:
@@ -36,6 +28,14 @@ async def test_an_object_is_written_read_copied_and_removed(store: ObjectStore, 
     assert await stage.bucket.keys() == {"media/a", "media/b"}
     assert await stage.bucket.get("media/a") == (b"0123456789", "image/webp")
     assert await stage.bucket.get("media/b") == (b"0123456789", "application/octet-stream")
+
+
+async def test_everything_below_a_prefix_goes_and_nothing_beside_it(store: ObjectStore, stage: Any) -> None:
+    for key in ("media/a/1", "media/a/2", "media/ab/1"):
+        await stage.bucket.put(key, b"x")
+    for _ in range(2):
+        await asyncio.to_thread(store.delete_all, "media/a/")
+        assert await stage.bucket.keys() == {"media/ab/1"}
 
 
 async def test_what_is_not_there_is_absent(store: ObjectStore, tmp_path: Path) -> None:

@@ -56,11 +56,13 @@ class Intake:
         except Absent:
             # Another invocation may have finished it between two of our steps.
             manifest = self._earlier(upload)
-        self._store.delete(upload.incoming)
         if manifest is None:
+            # A try before this one may have written some of the files.
+            self._store.delete_all(upload.folder)
             return "gone"
+        self._store.delete(upload.incoming)
         if not self._listener.tell(upload.id, manifests.encode(manifest)):
-            self._remove(upload, manifest)
+            self._store.delete_all(upload.folder)
             return "gone"
         return "ready" if manifest["status"] == "ready" else "rejected"
 
@@ -105,9 +107,3 @@ class Intake:
     def _apart(self, work: Callable[[], Rendition], deadline: float) -> Rendition:
         limits = replace(self._limits, wall_s=min(self._limits.wall_s, deadline - time.monotonic()))
         return Rendition.from_json(run_apart(lambda: work().as_json(), limits))
-
-    def _remove(self, upload: Upload, manifest: dict[str, Any]) -> None:
-        """Take back what was written for a media that has been deleted; the manifest last."""
-        for key in sorted(manifests.keys(manifest)):
-            self._store.delete(key)
-        self._store.delete(upload.manifest)

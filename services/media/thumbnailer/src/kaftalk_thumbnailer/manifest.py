@@ -50,11 +50,6 @@ def decode(content: bytes) -> dict[str, Any]:
     return manifest
 
 
-def keys(manifest: Mapping[str, Any]) -> set[str]:
-    """Return the keys of everything that is served."""
-    return {variant["key"] for variant in manifest["variants"].values()}
-
-
 def _head(upload: Upload, status: str) -> dict[str, Any]:
     return {"v": VERSION, "id": upload.id, "room": upload.room, "kind": upload.kind, "status": status}
 

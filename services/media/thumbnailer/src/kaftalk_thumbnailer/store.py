@@ -63,6 +63,11 @@ class ObjectStore:
         """Remove the object, if there is one."""
         self._call("delete_object", Key=key)
 
+    def delete_all(self, prefix: str) -> None:
+        """Remove the objects below a prefix, of which there are a handful."""
+        for stored in self._call("list_objects_v2", Prefix=prefix).get("Contents", ()):
+            self.delete(stored["Key"])
+
     def _call(self, operation: str, **parameters: Any) -> Any:
         try:
             return getattr(self._client, operation)(Bucket=self._bucket, **parameters)
