@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kaftalk_lambda_host import host
 from kaftalk_lambda_host.environment import Environment, FunctionFailed
 
 pytestmark = pytest.mark.slow
@@ -71,8 +72,10 @@ def handler(event, context):
         with pytest.raises(FunctionFailed, match=r"Sandbox.Timedout: Task timed out after 1.00 seconds"):
             await invoke(environment, b'{"hang": true}')
         sleeper = int((tmp_path / "out").read_text())
-        state = Path(f"/proc/{sleeper}/stat")
-        assert not state.exists() or ") Z" in state.read_text()
+        async with asyncio.timeout(WAIT_S):
+            # It has been killed; a busy machine takes its time to let it die.
+            while runs(sleeper):
+                await asyncio.sleep(0.01)
         await invoke(environment)
         assert environment.cold_starts == 2
 
@@ -127,10 +130,7 @@ def handler(event, context):
     assert lines == ['"s3:TestEvent"', '"incoming/2"']
 
 
-async def test_a_failure_is_tried_again_and_then_set_aside(
-    run_host: Any, new_topic: Any, events_of: Callable[[str], Any], write_function: Any, tmp_path: Path
-) -> None:
-    code = """
+FAILING = """
 import os
 def handler(event, context):
     key = event["Records"][0]["s3"]["object"]["key"]
@@ -139,16 +139,47 @@ def handler(event, context):
     if key == "incoming/bad":
         raise ValueError("always")
 """
+
+
+@pytest.mark.parametrize("open_max", [1, 2])
+async def test_a_failure_is_tried_again_and_then_set_aside(
+    run_host: Any,
+    new_topic: Any,
+    events_of: Callable[[str], Any],
+    write_function: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    open_max: int,
+) -> None:
+    monkeypatch.setattr(host, "OPEN_MAX", open_max)
     events = events_of(await new_topic())
     await events.write(created("incoming/bad"), created("incoming/good"))
-    async with run_host(write_function(code), events.topic), asyncio.timeout(WAIT_S):
+    async with run_host(write_function(FAILING), events.topic), asyncio.timeout(WAIT_S):
         letter = (await events.read(1, events.dead_letters))[0]
         while "incoming/good" not in (lines := read_lines(tmp_path / "out")):
             await asyncio.sleep(0.05)
-    assert lines == ["incoming/bad"] * 3 + ["incoming/good"]
+    if open_max == 1:
+        assert lines == ["incoming/bad"] * 3 + ["incoming/good"]
+    assert sorted(lines) == ["incoming/bad"] * 3 + ["incoming/good"]
     assert letter["requestPayload"] == created("incoming/bad")
     assert letter["requestContext"] == {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
     assert letter["responsePayload"] == {"errorType": "ValueError", "errorMessage": "always"}
+
+
+async def test_others_are_worked_off_while_one_waits_for_its_next_try(
+    run_host: Any, new_topic: Any, events_of: Callable[[str], Any], write_function: Any, tmp_path: Path
+) -> None:
+    events, function = events_of(await new_topic()), write_function(FAILING)
+    await events.write(created("incoming/bad"), created("incoming/good"))
+    async with asyncio.timeout(WAIT_S):
+        async with run_host(function, events.topic, retry_delays_s=(3600.0,)):
+            while "incoming/good" not in read_lines(tmp_path / "out"):
+                await asyncio.sleep(0.05)
+        assert read_lines(tmp_path / "out") == ["incoming/bad", "incoming/good"]
+        # What waited when the host ended is taken up again.
+        async with run_host(function, events.topic, retry_delays_s=()):
+            letter = (await events.read(1, events.dead_letters))[0]
+    assert letter["requestPayload"] == created("incoming/bad")
 
 
 async def test_an_event_that_was_not_done_with_its_host_is_taken_up_by_the_next(
@@ -175,6 +206,13 @@ def handler(event, context):
             while "done" not in read_lines(tmp_path / "out"):
                 await asyncio.sleep(0.05)
     assert read_lines(tmp_path / "out") == ["begun", "begun", "done"]
+
+
+def runs(pid: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def read_lines(path: Path) -> list[str]:

@@ -24,6 +24,9 @@ from kaftalk_runtime import metrics
 from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.logs import get_logger
 
+OPEN_MAX = 256
+"""Events that are worked off or wait for their next try; further ones stay in Kafka."""
+
 _POLL_MS = 500
 _PAUSE_S = 1.0
 _TEST_EVENT = "s3:TestEvent"
@@ -41,13 +44,14 @@ _dead_letters = metrics.counter("kaftalk_lambda_dead_letters_total", "Events tha
 class Notification:
     """Which events of a bucket invoke the function, and what becomes of those that fail: the configuration at AWS.
 
-    Asynchronous invocations are tried three times there, after one and two minutes.
+    Asynchronous invocations are tried three times there, with pauses of one and two minutes. Here the pauses outlast
+    an S3 server or a media service that is started again.
     """
 
     topic: str
     dead_letters: str
     prefix: str
-    retry_delays_s: Sequence[float] = (1.0, 2.0)
+    retry_delays_s: Sequence[float] = (1.0, 5.0, 20.0)
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Tell whether the event is of an object created under the prefix, or S3's test event."""
@@ -113,15 +117,17 @@ class LambdaHost:
 
     async def _turn(self) -> None:
         """Take up to as many events as there are idle environments, and commit what is done."""
-        environment = await self._idle.get()
-        self._idle.put_nowait(environment)
+        self._idle.put_nowait(await self._idle.get())
+        events_max = min(self._idle.qsize(), OPEN_MAX - sum(map(len, self._open.values())))
         try:
-            taken = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._idle.qsize())
-            for partition, records in taken.items():
-                for record in records:
-                    environment = await self._idle.get()
-                    task = asyncio.create_task(self._work_off(record, environment))
-                    self._open.setdefault(partition, deque()).append((record.offset, task))
+            if events_max > 0:
+                taken = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=events_max)
+                for partition, records in taken.items():
+                    for record in records:
+                        task = asyncio.create_task(self._work_off(record, await self._idle.get()))
+                        self._open.setdefault(partition, deque()).append((record.offset, task))
+            else:
+                await asyncio.sleep(_PAUSE_S)
             await self._commit()
         except KafkaError as error:
             _log.warning("kafka_error", error=repr(error))
@@ -141,34 +147,38 @@ class LambdaHost:
             await self._consumer.commit(owned)
 
     async def _work_off(self, record: "ConsumerRecord[bytes, bytes]", environment: Environment) -> None:
+        """Try as often as the notification says, others meanwhile; the last failure makes a dead letter."""
+        event = _parsed(record.value)
+        if event is None or not self._notification.matches(event):
+            self._idle.put_nowait(environment)
+            return
+        for delay_s in (*self._notification.retry_delays_s, None):
+            failure = await self._invoke(event, environment)
+            if failure is None:
+                return
+            if delay_s is None:
+                await self._set_aside(event, failure)
+            else:
+                await asyncio.sleep(delay_s)
+                environment = await self._idle.get()
+
+    async def _invoke(self, event: dict[str, Any], environment: Environment) -> FunctionFailed | None:
+        """Try once, give the environment back, and return what went wrong."""
+        begun, cold = time.monotonic(), environment.pid is None
+        self.invocations += 1
         try:
-            event = _parsed(record.value)
-            if event is not None and self._notification.matches(event):
-                await self._invoke(event, environment)
+            result = await environment.invoke(json.dumps(event).encode())
+        except FunctionFailed as error:
+            _invocations.labels("failed").inc()
+            _log.warning("invocation_failed", kind=error.kind, error=error.message)
+            return error
         finally:
             self._idle.put_nowait(environment)
-
-    async def _invoke(self, event: dict[str, Any], environment: Environment) -> None:
-        """Try as often as the notification says; the last failure makes a dead letter."""
-        payload = json.dumps(event).encode()
-        for delay_s in (*self._notification.retry_delays_s, None):
-            begun, cold = time.monotonic(), environment.pid is None
-            self.invocations += 1
-            try:
-                result = await environment.invoke(payload)
-            except FunctionFailed as error:
-                _invocations.labels("failed").inc()
-                _log.warning("invocation_failed", kind=error.kind, error=error.message)
-                if delay_s is None:
-                    await self._set_aside(event, error)
-                else:
-                    await asyncio.sleep(delay_s)
-            else:
-                took_s = time.monotonic() - begun
-                _invocations.labels("done").inc()
-                _duration.observe(took_s)
-                _log.info("invoked", took_ms=round(1000 * took_s), cold=cold, result=json.loads(result))
-                return
+        took_s = time.monotonic() - begun
+        _invocations.labels("done").inc()
+        _duration.observe(took_s)
+        _log.info("invoked", took_ms=round(1000 * took_s), cold=cold, result=json.loads(result))
+        return None
 
     async def _set_aside(self, event: dict[str, Any], error: FunctionFailed) -> None:
         """Write a dead letter in the shape of Lambda's on-failure destination."""
