@@ -303,6 +303,20 @@ async def test_what_nobody_sent_for_a_day_goes_and_what_was_sent_stays(flow: Flo
     assert (await flow.kept(sent)) == {upload_key(sent.id): True, sending_key(sent.id): True}
 
 
+async def test_an_upload_that_the_function_did_not_remove_goes_and_what_was_made_of_it_stays(flow: Flow) -> None:
+    room = await flow.room()
+    upload = await with_objects(flow, room)
+    await flow.send(upload)
+    assert await flow.bucket.keys(upload.incoming)
+    await flow.clock.advance(GRACE_MS / 1000)
+
+    async def is_cleared() -> bool:
+        return not await flow.bucket.keys(upload.incoming)
+
+    await eventually(is_cleared)
+    assert await flow.bucket.keys(upload.folder)
+
+
 async def test_what_is_written_after_a_removal_is_deleted_too(flow: Flow) -> None:
     room = await flow.room()
     upload = await flow.announce(room)

@@ -59,7 +59,7 @@ def due(entry: Entry, age_ms: int = 0, *, room_gone: bool = False) -> Step | int
 
 def shown(*found: Upload | Sending) -> Entry:
     entry = entry_of(*found)
-    entry.shown = True
+    entry.shown = entry.cleared = True
     return entry
 
 
@@ -110,6 +110,26 @@ def test_what_is_removed_is_deleted_at_once_and_again_when_nobody_can_write_it_a
     assert due(entry, GRACE_MS) is Step.PURGE
     entry.purges = 2
     assert due(entry, GRACE_MS) is Step.FORGET
+
+
+@pytest.mark.parametrize(
+    ("changes", "cleared"),
+    [
+        ({"state": "incoming"}, False),
+        ({"state": "stored"}, False),
+        ({"state": "ready"}, True),
+        ({"state": "rejected", "reason": "unreadable"}, True),
+        ({"state": "rejected", "reason": "not_uploaded"}, True),
+        ({"state": "rejected", "reason": "not_processed"}, False),
+    ],
+)
+def test_what_the_function_does_not_want_any_more_is_cleared_away(changes: dict[str, Any], cleared: bool) -> None:  # noqa: FBT001
+    entry = shown(UPLOAD.model_copy(update=changes))
+    entry.looks, entry.looked_ms = 99, CREATED_MS + GRACE_MS
+    without = due(entry, GRACE_MS - 1)
+    entry.cleared = False
+    assert due(entry, GRACE_MS - 1) == (GRACE_MS if cleared else without)
+    assert (due(entry, GRACE_MS) is Step.CLEAR) == cleared
 
 
 def test_nobody_waits_for_what_was_cancelled_while_its_message_was_on_its_way() -> None:
@@ -307,6 +327,7 @@ async def test_whatever_comes_in_whatever_order_and_fails_it_ends_as_it_should(
         assert world.told[-1][0].status == world.views[ID].state == status
         assert world.views[ID].sent == world.told[-1][0].target == 7
         assert f"{UPLOAD.folder}original.png" in world.objects
+        assert (UPLOAD.incoming in world.objects) == (not happened & {"ready", "rejected"})
         stored = Sending.model_validate_json(kept[sending_key(ID)])
         assert (stored.told, Upload.model_validate_json(kept[upload_key(ID)]).state) == (status, status)
         told = len(world.told)
@@ -337,6 +358,16 @@ async def test_what_never_came_is_rejected_with_a_reason() -> None:
             life.world.objects[key] = b"x"
         await life.settle(1.5)
         assert [event.model_dump()["reason"] for event, _ in life.world.told] == [reason]
+        assert set(life.world.objects) == ({key} if key else set())
+
+
+async def test_parts_that_never_became_an_upload_are_dropped() -> None:
+    life = Life(iter(()))
+    life.write(UPLOAD.model_copy(update={"upload_id": "u", "part_bytes": 5 << 20}))
+    life.write(SENT)
+    await life.settle(1.5)
+    assert [event.model_dump()["reason"] for event, _ in life.world.told] == ["not_uploaded"]
+    assert life.world.aborted == [f"{UPLOAD.incoming} u"]
 
 
 async def test_a_deleted_room_loses_its_media_and_hears_of_nothing() -> None:

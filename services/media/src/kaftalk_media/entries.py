@@ -19,18 +19,22 @@ from kaftalk_protocol.media import (
     view_of,
 )
 
+NOT_PROCESSED = "not_processed"
+"""Why it is rejected when the function has not come for too long; should it still come, the upload is there."""
+
 
 class Entry:
     """One media object: the merged records, and what has been done about them.
 
     `behind_ms`: since when the last record of a key says less than the merged one. `shown`: Redis has it.
-    `found_ms`: when the store was first seen to hold the upload. Records are kept as bytes: there are many.
+    `found_ms`: when the store was first seen to hold the upload. `unprocessed`: the function may still want the
+    upload; else it is `cleared` away. Records are kept as bytes: there are many.
     """
 
     __slots__ = (
-        "_packed", "_sending", "busy", "created_ms", "ended", "failures", "found_ms", "id", "looked_ms", "looks",
-        "owned", "purged_ms", "purges", "resumable", "room", "sending_behind_ms", "shown", "state",
-        "upload_behind_ms",
+        "_packed", "_sending", "busy", "cleared", "created_ms", "ended", "failures", "found_ms", "id", "looked_ms",
+        "looks", "owned", "purged_ms", "purges", "resumable", "room", "sending_behind_ms", "shown", "state",
+        "unprocessed", "upload_behind_ms",
     )  # fmt: skip
 
     def __init__(self, media: MediaId, room: RoomId) -> None:
@@ -44,6 +48,8 @@ class Entry:
         self.upload_behind_ms: int | None = None
         self.sending_behind_ms: int | None = None
         self.shown = False
+        self.unprocessed = True
+        self.cleared = False
         self.looks = 0
         self.looked_ms = 0
         self.found_ms: int | None = None
@@ -101,6 +107,7 @@ class Entry:
             return
         self._packed, self.state, self.created_ms = packed, merged.state, merged.created_ms
         self.resumable = merged.upload_id is not None
+        self.unprocessed = merged.state in ("incoming", "stored") or merged.reason == NOT_PROCESSED
         self.shown = False
 
     def _take_sending(self, record: Sending, now_ms: int) -> None:

@@ -19,10 +19,13 @@ RESEND_AFTER_MS = 90_000
 """An upload without a result for longer than the function's attempts take is sent to it again."""
 
 GRACE_MS = 15 * 60_000
-"""A URL that was given out, and the function at work, may write for so long after a removal."""
+"""A URL that was given out, and the function at work, may write for so long after an announcement or a removal."""
 
 PURGES = 2
 """Objects are deleted at once, and again when nobody can write them any more."""
+
+CLEARED_AFTER_MS = 2 * ORPHAN_LIFE_MS
+"""Of what is older nothing is left but what is served: whoever owned it has seen to that."""
 
 NOT_UPLOADED_MS = 3_600_000
 NOT_PROCESSED_MS = MULTIPART_LIFE_MS + 3_600_000
@@ -41,6 +44,8 @@ class Step(StrEnum):
     """Append that it is removed."""
     PURGE = "purge"
     """Delete its objects."""
+    CLEAR = "clear"
+    """Delete what is left of its upload."""
     SHOW = "show"
     """Write its view."""
     LOOK = "look"
@@ -109,6 +114,8 @@ def _life(entry: Entry) -> Iterator[tuple[int, Step]]:
             yield _give_up_ms(entry), Step.GIVE_UP
     elif sending is not None and sending.told != entry.state:
         yield _NOW, Step.TELL
+    if not entry.unprocessed and not entry.cleared:
+        yield entry.created_ms + GRACE_MS, Step.CLEAR
 
 
 def _look_ms(entry: Entry) -> int:

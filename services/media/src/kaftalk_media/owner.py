@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kaftalk_media.agenda import Agenda
 from kaftalk_media.entries import Entries, Entry
 from kaftalk_media.errors import StoreAway
-from kaftalk_media.lifecycle import Step, next_step
+from kaftalk_media.lifecycle import CLEARED_AFTER_MS, Step, next_step
 from kaftalk_media.steps import Steps
 from kaftalk_protocol.ids import MediaId
 from kaftalk_protocol.topics import Placement
@@ -123,6 +123,7 @@ class Owner:
         for entry in self.entries.of_shard(shard):
             # The views of a shard are all written when it is taken over; a room is told of what Redis has already.
             entry.shown = entry.sending is None or entry.sending.told == entry.state
+            entry.cleared = entry.created_ms + CLEARED_AFTER_MS < self._clock.now_ms()
             self.changed(entry)
 
     def _begin(self, media: MediaId) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from kaftalk_media.entries import Entry
+from kaftalk_media.entries import NOT_PROCESSED, Entry
 from kaftalk_media.lifecycle import Step, is_missed
 from kaftalk_media.media_log import MediaLog
 from kaftalk_protocol import records
@@ -93,7 +93,8 @@ class Steps:
         self._clock = clock
         self._perform = {
             Step.FORGET: self._forget, Step.REPAIR: self._repair, Step.REMOVE: self._remove, Step.PURGE: self._purge,
-            Step.SHOW: self._show, Step.LOOK: self._look, Step.GIVE_UP: self._give_up, Step.TELL: self._tell,
+            Step.CLEAR: self._clear, Step.SHOW: self._show, Step.LOOK: self._look, Step.GIVE_UP: self._give_up,
+            Step.TELL: self._tell,
         }  # fmt: skip
 
     def room_gone(self, room: RoomId) -> bool:
@@ -132,12 +133,18 @@ class Steps:
         await self._change(entry, {"state": "removed"})
 
     async def _purge(self, entry: Entry) -> None:
-        upload = entry.upload
+        await self._delete_incoming(entry.upload)
+        await self._purges.delete_prefix(entry.upload.folder)
+        entry.purges, entry.purged_ms = entry.purges + 1, self._clock.now_ms()
+
+    async def _clear(self, entry: Entry) -> None:
+        await self._delete_incoming(entry.upload)
+        entry.cleared = True
+
+    async def _delete_incoming(self, upload: Upload) -> None:
         if upload.upload_id is not None:
             await self._purges.abort_multipart(upload.incoming, upload.upload_id)
         await self._purges.delete([upload.incoming])
-        await self._purges.delete_prefix(upload.folder)
-        entry.purges, entry.purged_ms = entry.purges + 1, self._clock.now_ms()
 
     async def _show(self, entry: Entry) -> None:
         # What changes from here on is shown next.
@@ -164,7 +171,7 @@ class Steps:
         entry.looks, entry.looked_ms = entry.looks + 1, now_ms
 
     async def _give_up(self, entry: Entry) -> None:
-        reason = "not_uploaded" if entry.found_ms is None and entry.state == "incoming" else "not_processed"
+        reason = "not_uploaded" if entry.found_ms is None and entry.state == "incoming" else NOT_PROCESSED
         await self._change(entry, {"state": "rejected", "reason": reason})
 
     async def _tell(self, entry: Entry) -> None:
