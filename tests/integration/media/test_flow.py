@@ -3,7 +3,9 @@
 import asyncio
 import time
 import uuid
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from kaftalk_media.app import App
+from kaftalk_media.errors import MultipartGone
 from kaftalk_media.lifecycle import GRACE_MS, LOOK_FIRST_MS, RESEND_AFTER_MS
 from kaftalk_media.settings import Settings
 from kaftalk_protocol import redis_keys
@@ -301,6 +304,24 @@ async def test_what_nobody_sent_for_a_day_goes_and_what_was_sent_stays(flow: Flo
     await flow.gone(never_put)
     assert await flow.bucket.keys(sent.folder)
     assert (await flow.kept(sent)) == {upload_key(sent.id): True, sending_key(sent.id): True}
+
+
+async def test_parts_of_an_upload_that_was_never_completed_go_after_a_day(flow: Flow) -> None:
+    room, store = await flow.room(), flow.app._store
+    media = MediaId(str(uuid.uuid4()))
+    key = f"incoming/file/{room.id}/{media}"
+    upload_id = await store.create_multipart(key, "application/pdf")
+    upload = await flow.announce(room, id=media, kind="file", upload_id=upload_id, part_bytes=5 << 20)
+    checksum = b64encode(sha256(b"bytes").digest()).decode()
+    signed = await store.presign_part(key, upload_id, 1, size=5, sha256=checksum, for_s=60)
+    async with httpx.AsyncClient() as http:
+        (await http.put(signed.url, content=b"bytes", headers=signed.headers)).raise_for_status()
+    await flow.shown(upload)
+    assert [stored.n for stored in await store.parts(key, upload_id)] == [1]
+    await flow.clock.advance(ORPHAN_LIFE_MS / 1000)
+    await flow.gone(upload)
+    with pytest.raises(MultipartGone):
+        await store.parts(key, upload_id)
 
 
 async def test_an_upload_that_the_function_did_not_remove_goes_and_what_was_made_of_it_stays(flow: Flow) -> None:
