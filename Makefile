@@ -67,7 +67,7 @@ bench: test-environment ## Measure, and print the tables of docs/benchmarks.md
 images: $(IMAGES:%=image-%) ## Build the container images kaftalk/<service>:<version> (DOCKER, BUILD_OPTIONS)
 
 image-%:
-	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --tag kaftalk/$*:$(VERSION) --build-arg VERSION=$(VERSION) \
+	@DOCKER="$(DOCKER)" tools/docker-build $(BUILD_OPTIONS) --tag kaftalk/$*:$(VERSION) --build-arg VERSION=$(VERSION) \
 	  --build-arg COMMIT=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 	  --build-arg SERVICE=$* $(if $(filter tools,$*),--build-arg PACKAGE=kaftalk-cli --build-arg PROGRAM=kaftalk) --file deploy/docker/$(if $(filter web,$*),web,service).Dockerfile .
 

@@ -1,6 +1,7 @@
 """`docker compose up` with real images: it works, loses nothing when parts die, and keeps its secrets to itself."""
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +11,8 @@ import pytest
 
 from kaftalk_testing.account import Account
 from kaftalk_testing.chat_load import chat_load_at
-from kaftalk_testing.compose import Project, compose_command
+from kaftalk_testing.compose import Project
+from kaftalk_testing.docker_plugins import COMPOSE, plugin_command
 from kaftalk_testing.tools import repository
 from kaftalk_testing.tryout import show_a_picture, talk
 
@@ -32,7 +34,7 @@ async def project() -> AsyncIterator[Project]:
 
 
 def test_the_file_is_taken_without_a_complaint() -> None:
-    command = [*compose_command(), "--profile", "*", "config", "--quiet"]
+    command = [*plugin_command(COMPOSE), "--profile", "*", "config", "--quiet"]
     done = subprocess.run(command, cwd=repository(), capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -41,6 +43,14 @@ async def test_two_people_talk_and_one_shows_a_picture(project: Project) -> None
     await talk(project.url)
     shown = await show_a_picture(project.url)
     assert (shown["status"], shown["width"], shown["height"]) == ("ready", 1200, 900)
+
+
+async def test_the_operators_command_finds_nothing_to_mend(project: Project) -> None:
+    found = json.loads(await project.compose("run", "--rm", "--no-TTY", "kaftalk", "doctor", "--json"))
+    assert [one for one in found if one["level"] != "good"] == []
+    assert {"broker 1", "broker 2", "broker 3", "redis persistence", "broker clock", "s3"} <= {
+        one["subject"] for one in found
+    }
 
 
 async def test_no_secret_stands_where_docker_shows_it(project: Project) -> None:

@@ -3,19 +3,14 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from kaftalk_testing.docker_plugins import COMPOSE, plugin_command
 from kaftalk_testing.ports import free_port
-from kaftalk_testing.tools import cache_folder, repository, require, run
-from kaftalk_testing.versitygw import GO
+from kaftalk_testing.tools import repository
 
-_PLUGIN = "github.com/docker/compose/v2/cmd"
-_VERSION = "2.40.3"
 _POLL_S = 1.0
 
 
@@ -47,7 +42,7 @@ class Project:
 
     async def compose(self, *command: str) -> str:
         """Run `docker compose` and give its output. Raises ComposeFailed."""
-        return await asyncio.to_thread(_run, compose_command(), command, self._settings)
+        return await asyncio.to_thread(_run, plugin_command(COMPOSE), command, self._settings)
 
     async def up(self, *more: str) -> None:
         """Start what does not run, from images that are there. Raises ComposeFailed."""
@@ -70,38 +65,6 @@ class Project:
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise TimeoutError(f"not healthy after {timeout_s:g} s: {', '.join(ill)}") from None
-
-
-def compose_command() -> list[str]:
-    """Return how `docker compose` is called here; without the plugin it is built from its Go module, once a machine.
-
-    Raises MissingTools, ToolFailed.
-    """
-    return list(_command())
-
-
-@cache
-def _command() -> tuple[str, ...]:
-    docker = shutil.which("docker") or "docker"
-    if subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0:
-        return (docker, "compose")
-    return (str(_built()),)
-
-
-def _built() -> Path:
-    home = cache_folder() / f"docker-compose-{_VERSION}"
-    binary = home / "docker-compose"
-    if not binary.exists():
-        print(f"building Docker Compose {_VERSION} with Go (some minutes)", flush=True)
-        home.mkdir(parents=True, exist_ok=True)
-        # Not `go install`: that refuses a module with directives for its own build.
-        (home / "go.mod").write_text("module build\n")
-        go, environment = require(GO), os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
-        run("go get", [go, "get", f"{_PLUGIN}@v{_VERSION}"], cwd=home, env=environment)
-        command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", "part", _PLUGIN]
-        run("go build", command, cwd=home, env=environment)
-        (home / "part").rename(binary)
-    return binary
 
 
 def _run(compose: Sequence[str], command: Sequence[str], settings: Mapping[str, str]) -> str:
