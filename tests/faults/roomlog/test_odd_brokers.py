@@ -1,6 +1,7 @@
 """Brokers that are set up differently: an unsafe one, one without room for sessions, and two of which one dies."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -85,6 +86,17 @@ async def test_a_broker_without_room_for_sessions_is_read_and_an_unsafe_one_refu
                 await writer.append(topic, b"%d" % n)
         assert await heard(reader, 45) == {topic: list(range(5)) for topic in rooms}
         assert reader.counts.sessionless > 0
+
+
+@pytest.mark.parametrize("setting", ["auto.create.topics.enable", "unclean.leader.election.enable"])
+async def test_a_broker_that_would_lose_messages_is_refused_and_its_setting_named(tmp_path: Path, setting: str) -> None:
+    ports = free_port(), free_port()
+    async with running_broker(tmp_path / "one", ports, {setting: "true"}):
+        topics = Topics(Kafka(f"127.0.0.1:{ports[0]}"))
+        await topics.start()
+        with pytest.raises(UnsafeBroker, match=rf"{re.escape(setting)}=true; .* false"):
+            await topics.check_brokers()
+        await topics.stop()
 
 
 async def test_rooms_go_on_at_another_broker_when_their_leader_dies(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `kaftalk doctor` says about facts."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,14 @@ def test_secrets_are_judged_and_never_shown(tmp_path: Path) -> None:
     assert check_jwt_key(key).level is Level.WEAK
     key.chmod(0o600)
     assert check_jwt_key(key).level is Level.GOOD
+
+
+def test_a_key_that_somebody_else_gave_to_the_group_is_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = tmp_path / "jwt.pem"
+    key.write_text("PRIVATE")
+    key.chmod(0o440)
+    assert check_jwt_key(key).level is Level.WEAK
+    monkeypatch.setattr(os, "geteuid", lambda: key.stat().st_uid + 1)
+    assert check_jwt_key(key).level is Level.GOOD
+    key.chmod(0o444)
+    assert check_jwt_key(key).level is Level.WEAK
