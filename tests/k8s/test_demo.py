@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -46,6 +47,15 @@ async def test_everything_is_ready_and_nothing_had_to_start_twice(demo: Demo) ->
     }
     assert all(state["ready"] for state in states)
     assert {state["name"]: state["restartCount"] for state in states if state["restartCount"]} == {}
+
+
+async def test_the_operators_command_finds_nothing_wrong(demo: Demo) -> None:
+    await demo.ask("scale", "statefulset/tools", "--replicas=1")
+    await demo.ready()
+    found = json.loads(await demo.ask("exec", "tools-0", "--", "kaftalk", "doctor", "--json"))
+    assert [one["subject"] for one in found if one["level"] != "good"] == ["replication"]
+    await demo.ask("scale", "statefulset/tools", "--replicas=0")
+    await demo.ask("wait", "--for=delete", "pod/tools-0", "--timeout=60s")
 
 
 async def test_the_web_client_and_the_chat_are_at_one_address(demo: Demo) -> None:

@@ -26,7 +26,7 @@ def overlays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     here = os.path.relpath(K8S, folder.resolve())
     other = {
         "resources": [f"{here}/overlays/prod"],
-        "components": [f"{here}/components/{c}" for c in ("keda", "ingress")],
+        "components": [f"{here}/components/{c}" for c in ("keda", "ingress", "tools", "tools-strimzi")],
     }
     (folder / "kustomization.yaml").write_text(json.dumps(other))
     folders = {"demo": K8S / "overlays/demo", "prod": K8S / "overlays/prod", OVERLAYS[2]: folder}

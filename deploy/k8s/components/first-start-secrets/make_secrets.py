@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-SERVICES = ("delivery", "dnd-batch", "gateway", "lambda-host", "media", "rooms")
+SERVICES = ("delivery", "dnd-batch", "gateway", "lambda-host", "media", "rooms", "tools")
 # What every certificate for internal calls is for: pods are called at addresses that change.
 INTERNAL_NAME = "internal.kaftalk"
 YEARS = 10
