@@ -72,10 +72,10 @@ image-%:
 	  --build-arg SERVICE=$* $(if $(filter tools,$*),--build-arg PACKAGE=kaftalk-cli --build-arg PROGRAM=kaftalk) --file deploy/docker/$(if $(filter web,$*),web,service).Dockerfile .
 
 compose-test: test-environment ## Test compose.yaml with the images (needs dockerd; about 10 minutes)
-	@KAFTALK_COMPOSE_TEST=1 .venv/bin/pytest tests/compose
+	@KAFTALK_COMPOSE_TEST=1 .venv/bin/pytest -v -s tests/compose
 
 k8s-test: test-environment ## Test deploy/k8s on the cluster that KUBECONFIG names, with the images (about 10 minutes)
-	@KAFTALK_K8S_TEST=1 .venv/bin/pytest tests/k8s
+	@KAFTALK_K8S_TEST=1 .venv/bin/pytest -v -s tests/k8s
 
 test-all: test k8s-test compose-test fresh-machine ## Run every test there is; needs a cluster, dockerd and root
 
