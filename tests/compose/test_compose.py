@@ -98,3 +98,4 @@ async def _chat_through(project: Project, name: str, trouble: Callable[[], Await
         await load.chat_while(trouble(), per_s=20.0)
         await load.settle()
         assert load.verdict(f"{name} killed") == []
+        assert load.failed() == []

@@ -66,6 +66,7 @@ async def test_the_web_client_and_the_chat_are_at_one_address(demo: Demo) -> Non
         await load.chat(3.0, per_s=20.0)
         await load.settle()
         assert load.verdict("a conversation") == []
+        assert load.failed() == []
 
 
 async def test_every_deployment_restarts_under_load_and_nothing_is_lost(demo: Demo) -> None:
@@ -87,7 +88,7 @@ async def test_a_pod_dies_under_load_and_nothing_is_lost(demo: Demo, app: str) -
 
 
 async def _chat_through(demo: Demo, name: str, trouble: Callable[[], Awaitable[None]]) -> None:
-    """Chat over sockets and REST before, during and after some trouble; everything sent arrives once, in order."""
+    """Chat over sockets and REST before, during and after some trouble; all is taken and arrives once, in order."""
     async with chat_load_at(demo.url, [demo.ws_url], rooms=3, people=6) as load:
         posting = asyncio.create_task(_post_for_ever(load))
         await load.chat_while(trouble(), per_s=20.0)
@@ -96,6 +97,7 @@ async def _chat_through(demo: Demo, name: str, trouble: Callable[[], Awaitable[N
             await posting
         await load.settle()
         assert load.verdict(name) == []
+        assert load.failed() == []
 
 
 async def _post_for_ever(load: ChatLoad) -> None:

@@ -67,12 +67,19 @@ class ChatLoad:
 
     def verdict(self, name: str) -> list[Violation]:
         """Check the whole history, print what was counted, and give the violations."""
-        sent = [sent for client in self.clients for sent in client.history(self._sends[client])]
+        sent = self._history()
         views = [client.view for client in self.clients]
         violations = check(sent, views)
         connects = sum(client.connects for client in self.clients)
         print(f"\n{name}: {summary(sent, views, violations)}; {connects} connects of {len(self.clients)} clients")
         return violations
+
+    def failed(self) -> list[Sent]:
+        """Return the sends that were refused, or of which nobody knows what became."""
+        return [sent for sent in self._history() if sent.outcome != "ok"]
+
+    def _history(self) -> list[Sent]:
+        return [sent for client in self.clients for sent in client.history(self._sends[client])]
 
     def _send(self, client: ChatClient, room: str) -> "asyncio.Future[Sent]":
         future = client.send(room, f"메시지 {next(self._counter)}")
