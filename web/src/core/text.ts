@@ -1,4 +1,4 @@
-/** Text as it is sent and shown: normal form, lengths in code points, mentions, links. */
+/** Text as it is written and sent: normal form, lengths in code points, mentions. */
 
 import type { User, UserId } from "../protocol/types";
 
@@ -46,36 +46,4 @@ export function suggest(beforeCaret: string, people: readonly User[]): { typed: 
   const fits = (user: User) =>
     user.username.startsWith(typed) || user.display_name.normalize("NFC").toLowerCase().includes(typed);
   return { typed, people: people.filter(fits).slice(0, SUGGESTED_MAX) };
-}
-
-export type Span = { kind: "text" | "link" | "mention"; text: string };
-
-const TOKEN = /(https?:\/\/[^\s<>"']+)|(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]*)/giu;
-
-/** Cut a message into plain text, links and names; `names` are the usernames that it mentions. */
-export function spans(text: string, names: ReadonlySet<string>): Span[] {
-  const out: Span[] = [];
-  let at = 0;
-  for (const match of text.matchAll(TOKEN)) {
-    const token = match[1] ? trimLink(match[1]) : mentioned(match[0], names);
-    if (!token) continue;
-    if (match.index > at) out.push({ kind: "text", text: text.slice(at, match.index) });
-    out.push({ kind: match[1] ? "link" : "mention", text: token });
-    at = match.index + token.length;
-  }
-  if (at < text.length) out.push({ kind: "text", text: text.slice(at) });
-  return out;
-}
-
-/** Punctuation that ends a sentence belongs to it and not to the link. */
-function trimLink(url: string): string {
-  const trimmed = url.replace(/[.,!?;:…。]+$/u, "");
-  return trimmed.endsWith(")") && !trimmed.includes("(") ? trimmed.slice(0, -1) : trimmed;
-}
-
-function mentioned(token: string, names: ReadonlySet<string>): string | undefined {
-  for (let end = token.length; end > 1; end--) {
-    if (names.has(token.slice(1, end).toLowerCase())) return token.slice(0, end);
-  }
-  return undefined;
 }

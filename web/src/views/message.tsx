@@ -1,6 +1,6 @@
 import { memo, useEffect, useRef, useState } from "react";
 import type { Entry } from "../core/outbox";
-import { spans } from "../core/text";
+import { type Span, spans } from "../core/spans";
 import type { Item } from "../core/timeline";
 import { useLocale, useT } from "../i18n";
 import type { MessageRecord, UserId } from "../protocol/types";
@@ -110,14 +110,26 @@ function Text({ message }: { message: Pick<MessageRecord, "text" | "mentions"> }
   return spans(message.text, names).map((span) => {
     const key = at;
     at += span.text.length;
-    if (span.kind === "text") return span.text;
-    if (span.kind === "mention") return <mark key={key}>{span.text}</mark>;
-    return (
-      <a key={key} href={span.text} target="_blank" rel="noopener noreferrer nofollow">
-        {span.text}
-      </a>
-    );
+    return <Piece key={key} span={span} />;
   });
+}
+
+function Piece({ span }: { span: Span }) {
+  switch (span.kind) {
+    case "text":
+      return span.text;
+    case "mention":
+      return <mark>{span.text}</mark>;
+    case "code":
+    case "block":
+      return <code className={span.kind}>{span.text}</code>;
+    case "link":
+      return (
+        <a href={span.href} target="_blank" rel="noopener noreferrer nofollow">
+          {span.text}
+        </a>
+      );
+  }
 }
 
 function Reactions({ room, seq, message }: { room: string; seq: number; message: MessageRecord }) {
