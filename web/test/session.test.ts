@@ -32,6 +32,7 @@ beforeEach(async () => {
     storage: { write: async () => undefined } as unknown as Storage,
     tab: {} as TabStream,
     signedOut: vi.fn(),
+    reach: () => "all",
     removed: vi.fn(),
     alerted: vi.fn(),
     released: vi.fn(),
@@ -141,4 +142,11 @@ it("a release is told once, and an alert when it comes", async () => {
     });
   expect(ports.released).toHaveBeenCalledOnce();
   expect(texts()).toEqual(["one", "two", "three", "four"]);
+});
+
+it("what comes in is heard once, and not what a reconnection brings again", async () => {
+  await openThenLeave();
+  TwinSocket.last.say(live(event(3, message("ann", "three", "ann:3"))));
+  TwinSocket.last.say(live(event(3, message("ann", "three", "ann:3"))));
+  expect(session.heard.value.map(({ event: { seq } }) => seq)).toEqual([3]);
 });

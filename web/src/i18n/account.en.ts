@@ -20,6 +20,23 @@ export const accountEn = {
     "You leave all rooms and cannot sign in again. Your username stays at what you wrote. This cannot be undone.",
   "account.deleteConfirm": "Delete the account @{username} for good?",
 
+  "notices.title": "Notifications",
+  "notices.hint":
+    "What your system tells you while you look elsewhere, in this browser. In quiet hours and of muted rooms it tells you nothing.",
+  "notices.none": "Nothing",
+  "notices.own": "Direct messages and mentions",
+  "notices.all": "All messages",
+  "notices.missing":
+    "This browser shows no notifications for this page. They need an address that begins with https.",
+  "notices.denied":
+    "Your browser blocks notifications of this page. Allow them in its site settings next to the address.",
+  "notices.offer": "Know when somebody writes to you?",
+  "notices.offerText":
+    "Your system can tell you of direct messages and mentions while you look elsewhere. Never in quiet hours.",
+  "notices.on": "Turn on",
+  "notices.from": "{name} in {room}",
+  "notices.released": "What came in your quiet hours",
+
   "mute.title": "Mute",
   "mute.hint": "Messages still arrive and are counted, but nothing alerts you. Mentions do not either.",
   "mute.hours": "For {count} hour|For {count} hours",

@@ -22,6 +22,23 @@ export const accountKo: Record<keyof typeof accountEn, string> = {
     "모든 대화방에서 나가고 다시 로그인할 수 없습니다. 내가 쓴 글에는 아이디가 남습니다. 되돌릴 수 없습니다.",
   "account.deleteConfirm": "@{username} 계정을 완전히 삭제할까요?",
 
+  "notices.title": "알림",
+  "notices.hint":
+    "다른 화면을 보고 있을 때 이 브라우저가 알려 줄 내용입니다. 조용한 시간이거나 알림을 끈 대화방이면 알리지 않습니다.",
+  "notices.none": "알리지 않음",
+  "notices.own": "1:1 대화와 나를 언급한 메시지",
+  "notices.all": "모든 메시지",
+  "notices.missing":
+    "이 브라우저에서는 이 페이지의 알림을 받을 수 없습니다. https로 시작하는 주소로 접속해야 합니다.",
+  "notices.denied":
+    "브라우저에서 이 페이지의 알림이 차단되어 있습니다. 주소창 옆의 사이트 설정에서 허용해 주세요.",
+  "notices.offer": "나에게 온 메시지를 알려 드릴까요?",
+  "notices.offerText":
+    "다른 화면을 보는 동안 1:1 대화나 나를 언급한 메시지가 오면 알려 드립니다. 조용한 시간에는 알리지 않습니다.",
+  "notices.on": "켜기",
+  "notices.from": "{room}, {name}",
+  "notices.released": "조용한 시간에 온 메시지",
+
   "mute.title": "알림 끄기",
   "mute.hint": "메시지는 계속 오고 개수도 표시되지만 알리지 않습니다. 나를 언급해도 알리지 않습니다.",
   "mute.hours": "{count}시간 동안",

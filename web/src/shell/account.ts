@@ -4,6 +4,7 @@ import type { RoomView } from "../core/rooms";
 import type { Alert, Release } from "../protocol/quiet";
 import type { Me, RemovedReason } from "../protocol/types";
 import { Api, ApiError } from "./api";
+import { Notices } from "./notices";
 import { ChatSession } from "./session";
 import { Storage } from "./storage";
 import { Store } from "./store";
@@ -31,6 +32,7 @@ const HINT = "kaftalk.signed-in";
 export class Account {
   readonly state = new Store<AccountState>({ at: "loading" });
   readonly news = new Store<News[]>([]);
+  readonly notices = new Notices();
   readonly api = new Api(() => this.#signedOut(true));
   #storage = new Storage();
   #tab = new TabStream(this.#storage);
@@ -106,6 +108,7 @@ export class Account {
         storage: this.#storage,
         tab: this.#tab,
         signedOut: () => this.#signedOut(true),
+        reach: () => this.notices.state.value.reach,
         removed: (room, reason) =>
           reason !== "left" && this.#add({ id: this.#newsId++, kind: "removed", room, reason }),
         alerted: (alert) => this.#alerted(alert),

@@ -2,12 +2,22 @@
 
 import { type Change, type Chat, type Effect, empty, onFrame, withRead } from "../core/chat";
 import { type ConnectionState, greeting, START } from "../core/connection";
+import { isTold, type Reach } from "../core/notices";
 import { type Manner, open } from "../core/outbox";
 import type { RoomView } from "../core/rooms";
 import { length, normalise, TEXT_CHARS_MAX } from "../core/text";
 import { asMedia, type Letter, openIn, type Parcel } from "../core/uploads";
 import type { Alert, Release } from "../protocol/quiet";
-import type { HeldCount, RemovedReason, RoomId, Seq, ServerFrame, User, UserId } from "../protocol/types";
+import type {
+  HeldCount,
+  RemovedReason,
+  RoomEvent,
+  RoomId,
+  Seq,
+  ServerFrame,
+  User,
+  UserId,
+} from "../protocol/types";
 import type { Api } from "./api";
 import { Attention } from "./attention";
 import { Loader } from "./loader";
@@ -29,11 +39,19 @@ import { UploadDesk } from "./uploads";
 const LIST_PAUSE_MS = 200;
 const WATCHED_MAX = 100;
 
+/** A message that came in just now. */
+export interface Heard {
+  room: RoomId;
+  event: RoomEvent;
+}
+
 export interface SessionPorts {
   api: Api;
   storage: Storage;
   tab: TabStream;
   signedOut(): void;
+  /** Of what the person wants to be told. */
+  reach(): Reach;
   removed(room: RoomView, reason: RemovedReason): void;
   alerted(alert: Alert): void;
   released(release: Release): void;
@@ -41,6 +59,8 @@ export interface SessionPorts {
 
 export class ChatSession {
   readonly chat: Store<Chat>;
+  /** What a person who looks elsewhere is to be told of; the views take it out. */
+  readonly heard = new Store<readonly Heard[]>([]);
   readonly connection = new Store<ConnectionState>(START);
   readonly attention: Attention;
   readonly quiet: QuietDesk;
@@ -227,11 +247,17 @@ export class ChatSession {
 
   #receive(frame: ServerFrame): void {
     if (this.#requests.take(frame)) return;
+    if (frame.t === "event") this.#hear(frame.room, frame);
     this.#take(onFrame(this.chat.value, frame, Date.now()));
     if (frame.t === "event") this.#loader.need([frame]);
     if (frame.t === "welcome") this.#welcomed();
     if (frame.t === "held") this.#lookBehind(frame.rooms);
     if (frame.t === "room" && frame.change === "added" && frame.room.id === this.#open) this.open(this.#open);
+  }
+
+  #hear(room: RoomId, event: RoomEvent): void {
+    if (isTold(this.chat.value, room, event, this.ports.reach(), Date.now()))
+      this.heard.value = [...this.heard.value, { room, event }];
   }
 
   /** Rooms that were joined elsewhere during an interruption are not announced: the list tells of them. */

@@ -2,6 +2,8 @@
 
 import { useSyncExternalStore } from "react";
 
+const LATEST_MS = 50;
+
 export class Store<T> {
   #value: T;
   #shown: T;
@@ -33,9 +35,9 @@ export class Store<T> {
 
   #schedule(): void {
     this.#scheduled = true;
-    // A hidden page gets no animation frames.
+    // A page that is hidden, or will be before its next frame, gets no animation frames.
+    setTimeout(this.flush, LATEST_MS);
     if (typeof document !== "undefined" && !document.hidden) requestAnimationFrame(this.flush);
-    else setTimeout(this.flush, 50);
   }
 
   subscribe = (listener: () => void): (() => void) => {

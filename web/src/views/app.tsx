@@ -4,6 +4,7 @@ import type { ChatSession } from "../shell/session";
 import { useStore } from "../shell/store";
 import { SessionContext, useApp } from "./context";
 import { News } from "./news";
+import { SystemNotices } from "./notices";
 import { SignIn } from "./sign-in";
 import { Workspace } from "./workspace";
 
@@ -23,6 +24,7 @@ export function App() {
           <PageEvents session={state.session} />
           <Workspace />
           <News />
+          <SystemNotices />
         </SessionContext>
       );
   }

@@ -7,6 +7,7 @@ import type { Parcel } from "../core/uploads";
 import { useLocale, useT } from "../i18n";
 import type { Seq } from "../protocol/types";
 import { useStore } from "../shell/store";
+import { isAttentive } from "./attentive";
 import { useApp, useChat, useSession } from "./context";
 import { Icon } from "./icons";
 import { type LogScroll, useLogScroll } from "./log-scroll";
@@ -151,11 +152,6 @@ function useDeparting(room: string): Parcel[] {
     () => parcels.filter((parcel) => parcel.room === room && parcel.letter !== null),
     [parcels, room],
   );
-}
-
-/** Whether the person is looking at this page now. */
-function isAttentive(): boolean {
-  return !document.hidden && document.hasFocus();
 }
 
 /** Where the unread mark stands: at what was unread on opening, or came while one looked away; until one writes. */

@@ -6,6 +6,7 @@ import { Avatar } from "./avatar";
 import { useApp, useChat, useSession } from "./context";
 import { Icon, IconButton } from "./icons";
 import { LanguageSwitch } from "./language-switch";
+import { NoticeOffer } from "./notices";
 import { QuietOffer } from "./quiet/offer";
 import { QuietMenu } from "./quiet/snooze";
 import { brief, preview, roomName } from "./words";
@@ -32,6 +33,7 @@ export function RoomList({ current, onOpen }: { current: string | null; onOpen: 
         ))}
       </ul>
       {hasQuiet && <QuietOffer />}
+      <NoticeOffer />
       <Me />
     </nav>
   );

@@ -1,5 +1,4 @@
 import { lazy, Suspense, useEffect, useState } from "react";
-import { isMuted } from "../core/rooms";
 import { useT } from "../i18n";
 import { ConnectionBanner } from "./banner";
 import { useApp, useChat, usePlace, useSession } from "./context";
@@ -10,6 +9,7 @@ import { InvitePage } from "./invite";
 import { QuietBanner } from "./quiet/banner";
 import { NoRoom, RoomPage } from "./room";
 import { RoomList } from "./room-list";
+import { useTitle } from "./title";
 
 const AccountPage = lazy(() => import("./account/page"));
 const QuietPage = lazy(() => import("./quiet/page"));
@@ -23,7 +23,7 @@ export function Workspace() {
   const [opened, setOpened] = useState<Opened>(null);
   const room = place.at === "room" ? place.room : null;
   useOpenRoom(room);
-  useTitle();
+  useTitle(room);
   if (place.at === "invite") return <InvitePage code={place.code} />;
   return (
     <div className={`workspace ${place.at === "home" ? "in-list" : "in-room"}`}>
@@ -59,18 +59,6 @@ function useOpenRoom(room: string | null) {
   const session = useSession();
   const known = useChat((chat) => room !== null && chat.rooms[room] !== undefined);
   useEffect(() => session.open(known ? room : null), [session, room, known]);
-}
-
-/** The unread count stands in the title, where a hidden page shows it; in quiet hours nothing does. */
-function useTitle() {
-  const unread = useChat((chat) =>
-    chat.hold.active
-      ? 0
-      : Object.values(chat.rooms).filter((room) => room.unread > 0 && !isMuted(room, Date.now())).length,
-  );
-  useEffect(() => {
-    document.title = unread > 0 ? `(${unread}) Kaftalk` : "Kaftalk";
-  }, [unread]);
 }
 
 /** Go to a room that was just made or joined: first it has to be among one's own. */

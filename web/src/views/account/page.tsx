@@ -4,6 +4,7 @@ import { ApiError } from "../../shell/api";
 import { useApp, useChat } from "../context";
 import { Confirm } from "../dialog";
 import { Field } from "../field";
+import { NoticeChoice } from "../notices";
 import { PageHead } from "../page-head";
 import { errorText, fieldErrors, invalidText } from "../words";
 import { Sessions } from "./sessions";
@@ -18,6 +19,7 @@ export default function AccountPage() {
       <PageHead title={<h1>{t("account.title")}</h1>} />
       <div className="quiet-scroll">
         <Profile />
+        <NoticeChoice />
         <Password onChanged={() => setChanges(changes + 1)} />
         <Sessions key={changes} />
         <Deletion />
