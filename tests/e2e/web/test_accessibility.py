@@ -49,3 +49,40 @@ async def test_a_dialog_gives_the_focus_back(newcomer: Newcomer) -> None:
     assert await breaches(minji.page) == []
     await minji.page.keyboard.press("Escape")
     await expect(opener).to_be_focused()
+
+
+async def test_a_menu_and_what_it_opens_give_the_focus_back(newcomer: Newcomer) -> None:
+    minji = await newcomer("민지")
+    await minji.create_room(f"방 {secrets.token_hex(3)}")
+    keyboard, opener = minji.page.keyboard, minji.page.get_by_role("button", name="대화방 메뉴")
+    menu, dialog = minji.page.get_by_role("menu"), minji.page.get_by_role("dialog")
+    await opener.press("Enter")
+    await expect(menu.get_by_role("menuitem").first).to_be_focused()
+    await keyboard.press("Escape")
+    await expect(opener).to_be_focused()
+    await opener.press("Enter")
+    await keyboard.press("Tab")
+    await expect(menu).to_have_count(0)
+    await opener.press("Enter")
+    await menu.get_by_role("menuitem", name="나가기").press("Enter")
+    await keyboard.press("Escape")
+    await expect(opener).to_be_focused()
+    await opener.press("Enter")
+    await menu.get_by_role("menuitem", name="대화방 보관").press("Enter")
+    await dialog.get_by_role("button", name="취소").press("Enter")
+    await expect(dialog).to_have_count(0)
+    await expect(opener).to_be_focused()
+
+
+async def test_a_selection_that_is_dragged_out_of_a_dialog_leaves_it_open(newcomer: Newcomer) -> None:
+    minji = await newcomer("민지")
+    await minji.page.get_by_role("button", name="대화방 찾기").first.click()
+    field = minji.page.get_by_role("searchbox")
+    await field.fill("지우려고 고르는 글")
+    await field.hover()
+    await minji.page.mouse.down()
+    await minji.page.mouse.move(5, 5)
+    await minji.page.mouse.up()
+    await expect(field).to_be_visible()
+    await minji.page.mouse.click(5, 5)
+    await expect(field).to_have_count(0)

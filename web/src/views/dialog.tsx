@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useT } from "../i18n";
 import { IconButton } from "./icons";
 
@@ -15,20 +15,33 @@ export function Dialog({
   const t = useT();
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  /** A click ends where it began only if nothing was dragged: text that is selected outwards closes nothing. */
+  const pressed = useRef<EventTarget | null>(null);
+  const isLeft = useRef(false);
+  useLayoutEffect(() => {
     const dialog = ref.current;
-    if (!dialog || dialog.open) return;
-    dialog.showModal();
+    isLeft.current = false;
+    dialog?.showModal();
     // The browser would choose the button that closes it.
-    dialog.querySelector<HTMLElement>("input:not([readonly])")?.focus();
+    dialog?.querySelector<HTMLElement>("input:not([readonly])")?.focus();
+    return () => {
+      // A dialog that is only taken away gives no focus back.
+      isLeft.current = true;
+      dialog?.close();
+    };
   }, []);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape is the dialog's own key.
     <dialog
       ref={ref}
       aria-labelledby={titleId}
-      onClose={onClose}
-      onClick={(event) => event.target === ref.current && ref.current.close()}
+      onClose={() => isLeft.current || onClose()}
+      onPointerDown={(event) => {
+        pressed.current = event.target;
+      }}
+      onClick={(event) =>
+        event.target === ref.current && pressed.current === ref.current && ref.current.close()
+      }
     >
       <div className="dialog-body">
         <header className="dialog-head">

@@ -1,23 +1,26 @@
-import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
 
-/** The choices below a button: arrow keys walk, Escape and a click outside close. */
+/** The choices below a button: arrow keys walk, Escape, Tab and a click outside close. */
 export function MenuList({ onClose, children }: { onClose: () => void; children: ReactNode }) {
   const ref = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // The focus goes back before the list is taken away: a dialog that a choice opens gives it back to the button then.
+  useLayoutEffect(() => {
     const list = ref.current;
     const before = document.activeElement;
     list?.querySelector("button")?.focus();
-    const outside = (event: PointerEvent) => {
-      if (!list?.parentElement?.contains(event.target as Node)) onClose();
-    };
-    addEventListener("pointerdown", outside);
     return () => {
-      removeEventListener("pointerdown", outside);
       if (list?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
     };
+  }, []);
+  useEffect(() => {
+    const outside = (event: PointerEvent) => {
+      if (!ref.current?.parentElement?.contains(event.target as Node)) onClose();
+    };
+    addEventListener("pointerdown", outside);
+    return () => removeEventListener("pointerdown", outside);
   }, [onClose]);
   const key = (event: KeyboardEvent) => {
-    if (event.key === "Escape") onClose();
+    if (event.key === "Escape" || event.key === "Tab") onClose();
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step === 0 || !ref.current) return;
     event.preventDefault();
