@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from kaftalk_media.errors import MultipartGone, PartsRefused, StoreAway
 from kaftalk_media.object_store import ObjectStore, Place, Signed, StoredPart
+from kaftalk_protocol.media import FOLDERS
 from kaftalk_testing.s3_bucket import S3Server
 
 pytestmark = pytest.mark.slow
@@ -39,7 +40,7 @@ async def store(s3_server: S3Server) -> AsyncIterator[ObjectStore]:
     place = Place("kaftalk-urls", s3_server.region, s3_server.endpoint, None, owner.access_key, owner.secret_key)
     store = ObjectStore(place)
     await store.start()
-    await store.ensure_bucket([ORIGIN])
+    await store.ensure_bucket([ORIGIN], FOLDERS)
     yield store
     await store.stop()
 
@@ -311,4 +312,12 @@ async def test_a_server_that_is_not_there_is_away(s3_server: S3Server) -> None:
 
 
 async def test_the_bucket_may_be_there_already(store: ObjectStore) -> None:
-    await store.ensure_bucket([ORIGIN])
+    await store.ensure_bucket([ORIGIN], FOLDERS)
+
+
+async def test_the_last_object_does_not_take_its_folder_with_it(store: ObjectStore) -> None:
+    for folder in FOLDERS:
+        key = f"{folder}{uuid.uuid4()}/{uuid.uuid4()}"
+        await store.put(key, CONTENT, TYPE)
+        await store.delete([key])
+        assert await store.head(folder) == 0

@@ -7,7 +7,7 @@ less.
 """
 
 import re
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -29,6 +29,10 @@ ORPHAN_LIFE_MS = 24 * 3600 * 1000
 """What was not sent so long after it was announced goes away."""
 
 _INCOMING = "incoming/"
+_SERVED = "media/"
+FOLDERS = (*(f"{_INCOMING}{kind}/" for kind in get_args(Kind)), _SERVED)
+"""What all keys in the bucket begin with."""
+
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _INCOMING_KEY = re.compile(rf"incoming/(image|voice|file)/({_UUID})/({_UUID})")
 _ROOM_KEY = "/room"
@@ -115,7 +119,7 @@ class Upload(_Stored):
     @property
     def folder(self) -> str:
         """The prefix of everything that is served."""
-        return f"media/{self.room}/{self.id}/"
+        return f"{_SERVED}{self.room}/{self.id}/"
 
     @property
     def manifest(self) -> str:

@@ -22,6 +22,7 @@ from kaftalk_media.steps import Steps
 from kaftalk_media.uploads import Uploads
 from kaftalk_media.views import MediaViews
 from kaftalk_protocol import topics as names
+from kaftalk_protocol.media import FOLDERS
 from kaftalk_rest.access_tokens import Bearers, TokenVerifier, read_public_key
 from kaftalk_rest.kept_answers import KeptAnswers
 from kaftalk_rest.rate_limits import RateLimits
@@ -190,7 +191,7 @@ class App:
         """Make the bucket; the S3 server may start after us."""
         while True:
             try:
-                await self._store.ensure_bucket(self._settings.origins)
+                await self._store.ensure_bucket(self._settings.origins, FOLDERS)
             except StoreAway as error:
                 _log.info("waiting_for_store", error=repr(error))
                 await asyncio.sleep(_BUCKET_RETRY_S)

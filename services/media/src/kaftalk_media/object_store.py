@@ -19,6 +19,7 @@ from kaftalk_runtime.logs import get_logger
 KEYS_A_REQUEST = 1_000
 PARTS_A_REQUEST = 1_000
 CORS_AGE_S = 3_600
+FOLDER_TYPE = "application/x-directory"
 CONNECT_TIMEOUT_S = 2
 ANSWER_TIMEOUT_S = 4
 JOIN_TIMEOUT_S = 12
@@ -86,8 +87,12 @@ class ObjectStore:
         """Close the connections."""
         await self._open.aclose()
 
-    async def ensure_bucket(self, origins: Sequence[str]) -> None:
-        """Make the bucket unless it is there, and let pages of these origins write and read objects."""
+    async def ensure_bucket(self, origins: Sequence[str], folders: Iterable[str]) -> None:
+        """Make the bucket unless it is there, and let pages of these origins write and read objects.
+
+        `folders` (prefixes that end with a slash) get an object of their own. VersityGW removes a folder with the last
+        object in it, and answers 409 to whoever writes into it at that moment, but for those that were made so.
+        """
         try:
             await self._ask("create_bucket")
         except _Refused as refused:
@@ -101,6 +106,9 @@ class ObjectStore:
             "MaxAgeSeconds": CORS_AGE_S,
         }
         await self._ask("put_bucket_cors", CORSConfiguration={"CORSRules": [rule]})
+        for folder in folders:
+            if await self.head(folder) is None:
+                await self.put(folder, b"", FOLDER_TYPE)
 
     # --- signing ---
 
