@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -166,6 +167,18 @@ async def test_a_broker_that_is_down_leaves_reads_unavailable_and_starts_refused
             await Topics(kafka).start()
         await broker.start("kafka")
         assert await ranges.end_offset(topic) == 0
+
+
+async def test_who_is_patient_waits_for_a_broker_that_starts_later(kafka: Kafka, broker: Stack) -> None:
+    broker.kill("kafka")
+    topics = Topics(replace(kafka, patience_s=60.0))
+    starting = asyncio.create_task(topics.start())
+    await asyncio.wait([starting], timeout=2.0)
+    assert not starting.done()
+    await broker.start("kafka")
+    await starting
+    await topics.check_brokers()
+    await topics.stop()
 
 
 async def test_records_that_were_never_sent_are_refused_in_time_while_kafka_is_down(

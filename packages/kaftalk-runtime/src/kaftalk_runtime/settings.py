@@ -12,10 +12,13 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.tls import Certificates
 
 _PREFIX = "KAFTALK_"
 _METRICS_PORT = 9090
+# An orchestrator starts everything at once; a broker on a busy machine takes a minute and more.
+KAFKA_PATIENCE_S = 180.0
 _SECRET_CHARS_MIN = 32
 _SECRET_DISTINCT_MIN = 10
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "example", "insecure", "your-", "todo")
@@ -111,6 +114,10 @@ class ServiceSettings(BaseSettings):
         """Where other instances reach this one's internal listener."""
         scheme = "wss" if self.internal_tls else "ws"
         return self.internal_advertise or f"{scheme}://{self.internal_listen.host}:{self.internal_listen.port}"
+
+    def kafka(self) -> Kafka:
+        """Give the factory of this instance's Kafka clients."""
+        return Kafka(self.kafka_bootstrap, client_id=self.instance, tls=self.kafka_tls, patience_s=KAFKA_PATIENCE_S)
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

@@ -39,7 +39,6 @@ from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.clock import SystemClock
 from kaftalk_runtime.health import Health, internal_app
 from kaftalk_runtime.internal_auth import InternalKeys
-from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.redis_client import open_redis
 from kaftalk_runtime.serving import Listener
 from kaftalk_runtime.tasks import Tasks
@@ -60,7 +59,7 @@ class _Logs:
     """Everything that talks to Kafka."""
 
     def __init__(self, settings: Settings) -> None:
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls)
+        kafka = settings.kafka()
         self.kafka = kafka
         self.reader = RoomLogReader(kafka)
         self.ranges = RoomLogRange(kafka)

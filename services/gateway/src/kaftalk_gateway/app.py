@@ -80,7 +80,7 @@ class App:
         self._open = False
         self._tasks = Tasks()
         self._redis = open_redis(settings.redis_url)
-        self._build_logs(Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls))
+        self._build_logs(settings.kafka())
         self._build_reads()
         keys = InternalKeys(settings.internal_keys)
         self._http = InternalHttp(keys, tls=settings.internal_tls)

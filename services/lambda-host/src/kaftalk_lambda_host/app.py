@@ -4,7 +4,6 @@ from kaftalk_lambda_host.environment import LambdaFunction
 from kaftalk_lambda_host.host import LambdaHost, Notification
 from kaftalk_lambda_host.settings import Settings
 from kaftalk_runtime.health import Health, internal_app
-from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.serving import Listener
 from kaftalk_runtime.tasks import Tasks
 
@@ -15,7 +14,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         topic = settings.s3_events_topic
         self._host = LambdaHost(
-            Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls),
+            settings.kafka(),
             Notification(topic, f"{topic}.dead", settings.lambda_prefix),
             LambdaFunction(settings.lambda_handler, environment=settings.function_environment()),
             settings.lambda_folder,

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kaftalk_protocol import topics
+from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.settings import Address, CertificateFolder, ListenAddress, ListenAddressOrOff, Secrets
 
 
@@ -50,6 +51,10 @@ class Settings(BaseSettings):
         """Where `/metrics` is served, if it is: next to the internal listener unless told otherwise."""
         given = self.metrics_listen
         return given and Address(given.host or self.internal_listen.host, given.port)
+
+    def kafka(self) -> Kafka:
+        """Give the factory of this instance's Kafka clients."""
+        return Kafka(self.kafka_bootstrap, client_id=self.instance, tls=self.kafka_tls)
 
     def function_environment(self) -> dict[str, str]:
         """Return the variables of the function: this process's own, the secrets among them under its names."""

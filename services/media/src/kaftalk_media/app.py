@@ -35,7 +35,6 @@ from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.clock import Clock, SystemClock
 from kaftalk_runtime.health import Health, internal_app
 from kaftalk_runtime.internal_auth import InternalKeys
-from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.logs import RequestIds, get_logger
 from kaftalk_runtime.redis_client import open_redis
 from kaftalk_runtime.serving import Listener
@@ -56,7 +55,7 @@ class _Logs:
     """Everything that talks to Kafka."""
 
     def __init__(self, settings: Settings) -> None:
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance)
+        kafka = settings.kafka()
         self.topics = Topics(kafka, replication=settings.replication)
         self.ranges = RoomLogRange(kafka, connections=1)
         self.writer = RoomLogWriter(kafka, producers=2)

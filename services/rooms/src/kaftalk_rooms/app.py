@@ -28,7 +28,6 @@ from kaftalk_rooms.settings import RoomsSettings
 from kaftalk_rooms.topic_pool import TopicPool
 from kaftalk_runtime.clock import SystemClock
 from kaftalk_runtime.health import Health, internal_app
-from kaftalk_runtime.kafka import Kafka
 from kaftalk_runtime.logs import RequestIds
 from kaftalk_runtime.redis_client import open_redis
 from kaftalk_runtime.serving import Listener
@@ -74,7 +73,7 @@ class RoomsService:
     def __init__(self, settings: RoomsSettings) -> None:
         self._settings = settings
         clock = SystemClock()
-        kafka = Kafka(settings.kafka_bootstrap, client_id=settings.instance, tls=settings.kafka_tls)
+        kafka = settings.kafka()
         self._redis = open_redis(settings.redis_url)
         self._writer = RoomLogWriter(kafka)
         self._log = RoomLogRange(kafka)
