@@ -50,6 +50,10 @@ describe("what a message shows", () => {
     expect(linksIn("me@www.example.org notwww.example.org")).toEqual([]);
   });
 
+  it("is a link up to what would turn its writing around", () => {
+    expect(linksIn("https://a.b/\u202egnp.exe")).toEqual(["https://a.b/"]);
+  });
+
   it("is code between backticks, in which nothing is a link or a name", () => {
     expect(spans("run `curl https://a.b` @ann", new Set(["ann"]))).toEqual([
       plain("run "),

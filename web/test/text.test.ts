@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { length, mentionsIn, normalise, suggest } from "../src/core/text";
+import { length, mentionsIn, normalise, suggest, withoutDirections } from "../src/core/text";
 import { person } from "./samples";
 
 describe("text", () => {
@@ -26,5 +26,9 @@ describe("text", () => {
     expect(suggest("@ann", people).people).toEqual([]);
     expect(suggest("mail@an", people).people).toEqual([]);
     expect(suggest("@ann hello", people).people).toEqual([]);
+  });
+
+  it("is read as it is written, where it is a name", () => {
+    expect(withoutDirections("photo\u202egnp.exe")).toBe("photognp.exe");
   });
 });

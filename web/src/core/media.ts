@@ -1,6 +1,7 @@
 /** What pictures, voice and files are called, how they count, and what becomes of them. */
 
 import type { MediaKind, MediaObject, MediaRecord } from "../protocol/media";
+import { withoutDirections } from "./text";
 
 /** How many go with one message. */
 export const MEDIA_MAX = 10;
@@ -95,7 +96,7 @@ export function gistOf(media: readonly MediaObject[]): Gist | null {
   const [file] = of("file");
   if (of("image").length > 0) return { kind: "image", count: of("image").length };
   if (voice) return { kind: "voice", durationMs: voice.duration_ms ?? 0 };
-  return file ? { kind: "file", name: file.name, count: of("file").length } : null;
+  return file ? { kind: "file", name: withoutDirections(file.name), count: of("file").length } : null;
 }
 
 /** Write a length of time as `0:07`; a voice message never claims to have none. */

@@ -6,7 +6,7 @@ export type Span =
 
 /** The closing part is what a quotation or a sentence adds around a link. */
 const TOKEN =
-  /```(?:[\w+#.-]*\n)?([\s\S]+?)```|`([^`\n]+)`|((?:https?:\/\/|(?<![\p{L}\p{N}_.@/-])www\.)[^\s<>"'`“”‘’「」『』《》〈〉]+)|(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]*)/giu;
+  /```(?:[\w+#.-]*\n)?([\s\S]+?)```|`([^`\n]+)`|((?:https?:\/\/|(?<![\p{L}\p{N}_.@/-])www\.)[^\s\u200e\u200f\u202a-\u202e\u2066-\u2069<>"'`“”‘’「」『』《》〈〉]+)|(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]*)/giu;
 
 /** Cut a message into plain text, links, names and code; `names` are the usernames that it mentions. */
 export function spans(text: string, names: ReadonlySet<string>): Span[] {

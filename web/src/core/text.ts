@@ -9,6 +9,13 @@ export function normalise(text: string): string {
   return text.normalize("NFC").replace(/^\s*\n|\s+$/g, "");
 }
 
+const DIRECTIONS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Take out what turns the direction of writing: with it a name reads as another, `exe.png` for `gnp.exe`. */
+export function withoutDirections(name: string): string {
+  return name.replace(DIRECTIONS, "");
+}
+
 /** Count code points after NFC. */
 export function length(text: string): number {
   return [...text.normalize("NFC")].length;

@@ -1,6 +1,7 @@
 import { memo, useEffect, useRef, useState } from "react";
 import type { Entry } from "../core/outbox";
 import { type Span, spans } from "../core/spans";
+import { withoutDirections } from "../core/text";
 import type { Item } from "../core/timeline";
 import { useLocale, useT } from "../i18n";
 import type { MessageRecord, UserId } from "../protocol/types";
@@ -78,7 +79,7 @@ export function Frame(props: {
       <div className="body">
         {props.first && (
           <header>
-            <strong>{user?.display_name ?? "…"}</strong>
+            <strong>{user ? withoutDirections(user.display_name) : "…"}</strong>
             <time dateTime={new Date(props.ts).toISOString()} title={moment(locale, props.ts)}>
               {clock(locale, props.ts)}
             </time>

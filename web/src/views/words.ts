@@ -1,6 +1,7 @@
 /** How people, rooms, times and events are put into words. */
 
 import type { RoomView } from "../core/rooms";
+import { withoutDirections } from "../core/text";
 import { isKey, type Locale, type Translate } from "../i18n";
 import type { KnownRecord, Room, User, UserId } from "../protocol/types";
 import { ApiError } from "../shell/api";
@@ -9,13 +10,14 @@ import { messageLine } from "./media/words";
 type Users = Record<UserId, User>;
 
 export function nameOf(users: Users, id: UserId): string {
-  return users[id]?.display_name ?? "…";
+  return withoutDirections(users[id]?.display_name ?? "…");
 }
 
 export function roomName(t: Translate, room: Pick<Room, "name" | "peer">, me: UserId): string {
-  if (room.name !== null) return room.name;
+  if (room.name !== null) return withoutDirections(room.name);
   if (!room.peer) return t("rooms.gone");
-  return room.peer.id === me ? t("rooms.me", { name: room.peer.display_name }) : room.peer.display_name;
+  const name = withoutDirections(room.peer.display_name);
+  return room.peer.id === me ? t("rooms.me", { name }) : name;
 }
 
 export function errorText(t: Translate, error: unknown): string {

@@ -1,4 +1,5 @@
 import { type FileLook, lookOf } from "../../core/media";
+import { withoutDirections } from "../../core/text";
 import type { Upload } from "../../core/uploads";
 import { useLocale, useT } from "../../i18n";
 import type { MediaObject } from "../../protocol/media";
@@ -24,7 +25,8 @@ export function FileCard({ media, upload }: { media: MediaObject; upload?: Uploa
   const locale = useLocale();
   const session = useSession();
   const { account } = useApp();
-  const { name, status, kind } = media;
+  const { status, kind } = media;
+  const name = withoutDirections(media.name);
   const rejected = status === "rejected";
   const title = kind === "voice" ? t("media.voice") : name;
   const state = upload ? uploadText(t, upload) : status === "pending" ? t("media.pending") : null;

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { withoutDirections } from "../../core/text";
 import { FIT } from "../../core/zoom";
 import { useLocale, useT } from "../../i18n";
 import type { MediaId } from "../../protocol/media";
@@ -81,7 +82,7 @@ function Head(props: { shot: Shot; at: number; count: number; children: ReactNod
   return (
     <header className="lightbox-head">
       <p aria-live="polite">
-        <strong>{shot.media.name}</strong>
+        <strong>{withoutDirections(shot.media.name)}</strong>
         <small>
           {t("lightbox.by", { name: nameOf(users, shot.by), time: moment(locale, shot.ts) })}
           {count > 1 && ` · ${t("lightbox.count", { at: at + 1, count })}`}
