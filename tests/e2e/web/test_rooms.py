@@ -121,6 +121,22 @@ async def test_history_comes_in_as_one_scrolls_up_and_what_one_reads_stays_in_pl
     await expect(minji.message("글 119")).to_be_in_viewport()
 
 
+async def test_who_reads_the_very_first_loaded_message_keeps_it_when_older_ones_come(newcomer: Newcomer) -> None:
+    minji = await newcomer("민지")
+    await minji.create_room(f"하루 {secrets.token_hex(3)}")
+    for first in range(0, 120, 10):
+        await minji.say(*[f"글 {n}" for n in range(first, first + 10)])
+        await expect(minji.page.get_by_test_id("delivery")).to_have_count(0)
+    await minji.page.reload()
+    await expect(minji.message("글 119")).to_be_visible()
+    log = minji.page.get_by_role("log")
+    before = await log.locator("article").first.get_attribute("data-seq")
+    await log.evaluate("(log) => log.scrollTop = 0")
+    await expect(log.locator("article").first).not_to_have_attribute("data-seq", str(before))
+    await expect(log.locator(f"article[data-seq='{before}']")).to_be_in_viewport()
+    await expect(log.locator("article").first).not_to_be_in_viewport()
+
+
 async def test_nothing_is_wider_than_a_window_of_360_pixels(newcomer: Newcomer) -> None:
     minji = await newcomer("민지", width=360)
     await _fits(minji.page)

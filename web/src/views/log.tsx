@@ -68,7 +68,7 @@ export function Log({ room, name, timeline, sent, editing, onEdit, onReply }: Lo
             <p className="note">{timeline.hasBefore ? t("log.older") : t("log.beginning")}</p>
             {lines.length === 0 && <p className="note">{t("rooms.noMessages")}</p>}
             {lines.map((row) => (
-              <div key={row.key} data-key={row.key} className="row">
+              <div key={row.key} data-key={isAnchor(row) ? row.key : undefined} className="row">
                 <Line
                   row={row}
                   room={room.id}
@@ -96,6 +96,11 @@ function Line(props: {
   row: Row;
   room: string;
   mayDelete: boolean;
+/** A day stays on top of what comes in above it, and the unread mark goes: neither holds a reader's place. */
+function isAnchor(row: Row): boolean {
+  return row.kind !== "day" && row.kind !== "unread";
+}
+
   editing: Seq | null;
   onEdit: LogProps["onEdit"];
   onReply: LogProps["onReply"];
