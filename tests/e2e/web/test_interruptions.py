@@ -78,3 +78,34 @@ async def test_a_gateway_that_dies_is_left_for_another_and_nothing_is_lost(
         await expect(person.message("아직 있어요?")).to_have_count(1, timeout=30_000)
         await expect(person.message("네, 있어요")).to_have_count(1, timeout=30_000)
         await expect(person.page.get_by_test_id("delivery")).to_have_count(0)
+
+
+async def test_who_signs_out_with_something_unsent_is_asked_first(newcomer: Newcomer) -> None:
+    _, alex = await bring_together(newcomer)
+    sign_out, dialog = alex.page.get_by_role("button", name="Sign out"), alex.page.get_by_role("dialog")
+    await alex.page.route("**/api/v1/auth/ws-ticket", lambda route: route.abort())
+    await alex.page.reload()
+    await alex.field.wait_for()
+    await alex.say("not sent yet")
+    await expect(alex.page.get_by_test_id("delivery")).to_have_count(1)
+    await sign_out.click()
+    await expect(dialog).to_contain_text("1 message has not been sent yet")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(alex.page.get_by_test_id("delivery")).to_have_count(1)
+    await sign_out.click()
+    await dialog.get_by_role("button", name="Sign out").click()
+    await expect(alex.page.locator("input[name=username]")).to_be_visible()
+
+
+async def test_what_one_was_writing_is_kept_in_its_room_and_from_the_next_person(newcomer: Newcomer) -> None:
+    minji, alex = await bring_together(newcomer)
+    room = alex.page.url.rpartition("/")[2]
+    await alex.field.fill("half a thought")
+    await alex.page.reload()
+    await expect(alex.field).to_have_value("half a thought")
+    await alex.page.get_by_role("button", name="Sign out").click()
+    await alex.page.locator("input[name=username]").fill(minji.username)
+    await alex.page.locator("input[name=password]").fill(minji.password)
+    await alex.page.locator("form button[type=submit]").click()
+    await alex.open_room(room)
+    await expect(alex.field).to_have_value("")

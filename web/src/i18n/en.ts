@@ -19,6 +19,8 @@ export const en = {
   "auth.signIn": "Sign in",
   "auth.signUp": "Create account",
   "auth.signOut": "Sign out",
+  "auth.signOutUnsent":
+    "{count} message has not been sent yet and would be lost.|{count} messages have not been sent yet and would be lost.",
   "auth.toSignUp": "New here? Create an account",
   "auth.toSignIn": "Have an account? Sign in",
   "auth.username": "Username",

@@ -20,6 +20,7 @@ export const ko: Catalogue = {
   "auth.signIn": "로그인",
   "auth.signUp": "계정 만들기",
   "auth.signOut": "로그아웃",
+  "auth.signOutUnsent": "아직 보내지 못한 메시지가 {count}개 있습니다. 로그아웃하면 사라집니다.",
   "auth.toSignUp": "처음이신가요? 계정 만들기",
   "auth.toSignIn": "계정이 있으신가요? 로그인",
   "auth.username": "아이디",

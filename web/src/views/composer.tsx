@@ -155,7 +155,8 @@ function Limits({ tooLong, full }: { tooLong: number; full: boolean }) {
 /** What is being written in a room, kept while one looks elsewhere. */
 function useDraft(room: RoomId) {
   const session = useSession();
-  const draft = `kaftalk.draft.${room}`;
+  // Of each person: another may sign in in this tab.
+  const draft = `kaftalk.draft.${useChat((chat) => chat.me.id)}.${room}`;
   const [initial] = useState(() => sessionStorage.getItem(draft) ?? "");
   const [chars, setChars] = useState(() => length(initial));
   function take(text: string) {

@@ -1,9 +1,11 @@
-import { memo } from "react";
+import { memo, useState } from "react";
 import { unreadWith } from "../core/hold";
 import { byActivity, isMuted, type RoomView } from "../core/rooms";
 import { type Translate, useLocale, useT } from "../i18n";
+import { useStore } from "../shell/store";
 import { Avatar } from "./avatar";
 import { useApp, useChat, useSession } from "./context";
+import { Confirm } from "./dialog";
 import { Icon, IconButton } from "./icons";
 import { LanguageSwitch } from "./language-switch";
 import { NoticeOffer } from "./notices";
@@ -136,7 +138,38 @@ function countLabel(t: Translate, unread: number, held: number): string {
 
 function Me() {
   const t = useT();
-  const { account, router } = useApp();
+/** What is unsent is forgotten with the account in this browser: whoever has any is asked. */
+function SignOut() {
+  const t = useT();
+  const { account } = useApp();
+  const { uploads } = useSession();
+  const unsent = useChat((chat) => chat.outbox.entries.length);
+  const parcels = useStore(uploads.parcels, (value) => value.length);
+  const [asking, setAsking] = useState(false);
+  const count = unsent + parcels;
+  return (
+    <>
+      <IconButton
+        icon="leave"
+        label={t("auth.signOut")}
+        onClick={() => (count > 0 ? setAsking(true) : void account.signOut())}
+      />
+      {asking && (
+        <Confirm
+          title={t("auth.signOut")}
+          text={t("auth.signOutUnsent", { count })}
+          action={t("auth.signOut")}
+          onClose={() => setAsking(false)}
+          onConfirm={() => void account.signOut()}
+        />
+      )}
+    </>
+  );
+}
+
+function Me() {
+  const t = useT();
+  const { router } = useApp();
   const session = useSession();
   const me = useChat((chat) => chat.users[chat.me.id] ?? chat.me);
   const keep = (locale: string) => void session.ports.api.change({ locale }).catch(() => undefined);
@@ -156,7 +189,7 @@ function Me() {
         </span>
       </button>
       <LanguageSwitch short onChoose={keep} />
-      <IconButton icon="leave" label={t("auth.signOut")} onClick={() => void account.signOut()} />
+      <SignOut />
     </footer>
   );
 }
