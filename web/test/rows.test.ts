@@ -25,3 +25,11 @@ it("lays out days, groups and the unread mark before the first message of anothe
   );
   expect(out).toEqual(["day", "1!", "day", "2!", "3", "4!", "5!", "unread", "6!"]);
 });
+
+it("leaves the unread mark out where only notes have come", () => {
+  const left = event(1, { v: 1, k: "leave", user: "ann" });
+  const kinds = (items: ReturnType<typeof at>[]) =>
+    rows(merge(waiting(9), page(0, 9, items), "me"), [], [], 0, "me").map((row) => row.kind);
+  expect(kinds([left])).toEqual(["day", "note"]);
+  expect(kinds([left, at(2, "ann", 2_000)])).toEqual(["day", "note", "unread", "message"]);
+});

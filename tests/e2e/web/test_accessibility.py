@@ -4,7 +4,7 @@ import secrets
 
 from playwright.async_api import Browser, expect
 
-from kaftalk_testing.browser import Newcomer, breaches
+from kaftalk_testing.browser import Newcomer, breaches, bring_together
 from kaftalk_testing.stack import Stack
 
 
@@ -86,3 +86,18 @@ async def test_a_selection_that_is_dragged_out_of_a_dialog_leaves_it_open(newcom
     await expect(field).to_be_visible()
     await minji.page.mouse.click(5, 5)
     await expect(field).to_have_count(0)
+
+
+async def test_what_is_new_is_read_out_and_nothing_else(newcomer: Newcomer) -> None:
+    minji, alex = await bring_together(newcomer)
+    told = minji.page.get_by_test_id("announcer")
+    await expect(told).to_have_attribute("aria-live", "polite")
+    await expect(told).to_have_text("")
+    await minji.say("내 글")
+    await alex.sees("시작", "내 글")
+    await alex.say("하나")
+    await expect(told).to_have_text("Alex: 하나")
+    await alex.say("둘")
+    await expect(told).to_have_text("Alex: 둘")
+    await expect(minji.message("둘").locator(".visually-hidden")).to_have_text("Alex:")
+    await expect(minji.page.get_by_role("log")).to_have_attribute("aria-live", "off")

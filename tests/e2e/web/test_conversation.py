@@ -4,7 +4,7 @@ import secrets
 
 from playwright.async_api import expect
 
-from kaftalk_testing.browser import Newcomer
+from kaftalk_testing.browser import Newcomer, bring_together, origin
 
 
 async def test_two_browsers_hold_a_conversation_in_korean_and_see_it_in_one_order(newcomer: Newcomer) -> None:
@@ -66,3 +66,18 @@ async def test_a_direct_room_is_found_by_searching_people(newcomer: Newcomer) ->
     await alex.page.get_by_test_id("rooms").get_by_text("민지", exact=True).click()
     await alex.sees("둘이서만요")
     await expect(alex.page.get_by_test_id("unread")).to_have_count(0)
+
+
+async def test_who_is_named_sees_it_at_once_and_a_text_is_copied_as_it_was_written(newcomer: Newcomer) -> None:
+    minji, alex = await bring_together(newcomer)
+    await minji.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=origin(minji.page.url))
+    text = f"@{minji.username} `https://example.org`"
+    await alex.say(text)
+    await expect(minji.page.locator("article.named")).to_have_count(1)
+    await expect(alex.page.locator("article.named")).to_have_count(0)
+    await expect(minji.page.locator(".text code")).to_have_text("https://example.org")
+    await expect(minji.page.locator("h2.day")).to_have_text("오늘")
+    await minji.message(minji.username).hover()
+    await minji.message(minji.username).get_by_role("button", name="텍스트 복사").click()
+    await expect(minji.page.get_by_role("status").filter(has_text="복사했습니다.")).to_be_visible()
+    assert await minji.page.evaluate("navigator.clipboard.readText()") == text

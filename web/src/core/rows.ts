@@ -35,7 +35,7 @@ export function rows(
       out.push({ kind: "day", key: `day-${dayOf(item.ts)}`, ts: item.ts });
       previous = null;
     }
-    if (!marked && readSeq !== null && item.seq > readSeq && authorOf(item) !== me) {
+    if (!marked && readSeq !== null && item.seq > readSeq && isNews(item, me)) {
       out.push({ kind: "unread", key: "unread" });
       marked = true;
       previous = null;
@@ -61,6 +61,12 @@ function messageRow(item: Item, by: string, previous: { by: string; ts: number }
 
 function follows(previous: { by: string; ts: number } | null, by: string, ts: number): boolean {
   return previous !== null && previous.by === by && ts - previous.ts < GROUP_MS;
+}
+
+/** Notes are no news: they count as unread nowhere. */
+function isNews(item: Item, me: string): boolean {
+  const by = authorOf(item);
+  return by !== null && by !== me;
 }
 
 function authorOf(item: Item): string | null {

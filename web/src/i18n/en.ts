@@ -136,6 +136,8 @@ export const en = {
   "message.react": "React with {emoji}",
   "message.reaction": "{emoji}, {count} time|{emoji}, {count} times",
   "message.reply": "Reply",
+  "message.copy": "Copy text",
+  "message.copied": "Copied.",
   "message.edit": "Edit",
   "message.delete": "Delete",
   "message.deleteConfirm": "Delete this message for everyone?",

@@ -136,6 +136,8 @@ export const ko: Catalogue = {
   "message.react": "{emoji} 반응 남기기",
   "message.reaction": "{emoji} {count}개",
   "message.reply": "답장",
+  "message.copy": "텍스트 복사",
+  "message.copied": "복사했습니다.",
   "message.edit": "수정",
   "message.delete": "삭제",
   "message.deleteConfirm": "모두에게서 이 메시지를 삭제할까요?",

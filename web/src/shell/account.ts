@@ -17,7 +17,7 @@ export type AccountState =
   | { at: "signed_in"; me: Me; session: ChatSession };
 
 /** What a thing that was done is answered with. */
-export type Said = "quiet.saved" | "quiet.on" | "media.tooMany" | "media.folder";
+export type Said = "quiet.saved" | "quiet.on" | "message.copied" | "media.tooMany" | "media.folder";
 
 /** Something happened that the person should be told of. */
 export type News =

@@ -7,6 +7,7 @@ import type { Parcel } from "../core/uploads";
 import { useLocale, useT } from "../i18n";
 import type { Seq } from "../protocol/types";
 import { useStore } from "../shell/store";
+import { Announcer } from "./announcer";
 import { isAttentive } from "./attentive";
 import { useApp, useChat, useSession } from "./context";
 import { Icon } from "./icons";
@@ -14,9 +15,11 @@ import { type LogScroll, useLogScroll } from "./log-scroll";
 import { Departing } from "./media/departing";
 import { Gallery } from "./media/gallery";
 import { Message, Note, Outgoing } from "./message";
-import { day } from "./words";
+import { useTick } from "./tick";
+import { day, isoDay } from "./words";
 
 const OLDER_PAGES_MAX = 20;
+const MINUTE_MS = 60_000;
 
 interface LogProps {
   room: RoomView;
@@ -35,7 +38,6 @@ export function Log({ room, name, timeline, sent, editing, onEdit, onReply }: Lo
   const session = useSession();
   const { account } = useApp();
   const me = useChat((chat) => chat.me.id);
-  const quiet = useChat((chat) => chat.hold.active);
   const outgoing = useOutgoing(room.id);
   const parcels = useDeparting(room.id);
   const unreadAfter = useUnreadMark(room, sent);
@@ -56,7 +58,8 @@ export function Log({ room, name, timeline, sent, editing, onEdit, onReply }: Lo
         ref={scroll.frame}
         className="log"
         role="log"
-        aria-live={quiet ? "off" : "polite"}
+        // The announcer tells what is new.
+        aria-live="off"
         aria-label={t("log.label", { name })}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
         tabIndex={0}
@@ -82,6 +85,7 @@ export function Log({ room, name, timeline, sent, editing, onEdit, onReply }: Lo
           </div>
         </Gallery>
       </div>
+      <Announcer timeline={timeline} />
       {!scroll.atEnd && (
         <button type="button" className="to-latest" onClick={scroll.toEnd}>
           <Icon name="down" />
@@ -92,29 +96,24 @@ export function Log({ room, name, timeline, sent, editing, onEdit, onReply }: Lo
   );
 }
 
-function Line(props: {
-  row: Row;
-  room: string;
-  mayDelete: boolean;
 /** A day stays on top of what comes in above it, and the unread mark goes: neither holds a reader's place. */
 function isAnchor(row: Row): boolean {
   return row.kind !== "day" && row.kind !== "unread";
 }
 
+function Line(props: {
+  row: Row;
+  room: string;
+  mayDelete: boolean;
   editing: Seq | null;
   onEdit: LogProps["onEdit"];
   onReply: LogProps["onReply"];
 }) {
   const t = useT();
-  const locale = useLocale();
   const { row, room } = props;
   switch (row.kind) {
     case "day":
-      return (
-        <h2 className="day">
-          <span>{day(locale, row.ts)}</span>
-        </h2>
-      );
+      return <DayLine ts={row.ts} />;
     case "unread":
       return (
         <p className="unread-mark" data-testid="unread-mark">
@@ -143,6 +142,15 @@ function isAnchor(row: Row): boolean {
       );
     }
   }
+}
+
+function DayLine({ ts }: { ts: number }) {
+  const now = useTick(MINUTE_MS);
+  return (
+    <h2 className="day">
+      <time dateTime={isoDay(ts)}>{day(useLocale(), ts, now)}</time>
+    </h2>
+  );
 }
 
 function useOutgoing(room: string): Entry[] {

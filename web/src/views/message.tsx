@@ -32,9 +32,10 @@ export const Message = memo(function Message(props: MessageProps) {
   const { item, first, editing, onEdit, room } = props;
   const { e } = item;
   const own = useChat((chat) => "by" in e && e.by === chat.me.id);
+  const isNamed = useChat(({ me }) => e.k === "message" && e.by !== me.id && speaksTo(e, me.id));
   if (e.k !== "message" && e.k !== "deleted") return null;
   return (
-    <Frame by={e.by} ts={item.ts} first={first} seq={item.seq} own={own}>
+    <Frame by={e.by} ts={item.ts} first={first} seq={item.seq} own={own} className={isNamed ? "named" : ""}>
       {e.k === "deleted" && <Deleted />}
       {e.k === "message" && editing && (
         <Editor room={room} seq={item.seq} text={e.text} onDone={() => onEdit(null)} />
@@ -56,6 +57,10 @@ export const Message = memo(function Message(props: MessageProps) {
     </Frame>
   );
 });
+
+function speaksTo(message: MessageRecord, me: UserId): boolean {
+  return message.mention_all || message.mentions.includes(me);
+}
 
 export function Frame(props: {
   by: UserId;
@@ -85,6 +90,7 @@ export function Frame(props: {
             </time>
           </header>
         )}
+        {!props.first && <span className="visually-hidden speaker">{user?.display_name}: </span>}
         {props.children}
       </div>
     </article>
@@ -167,9 +173,16 @@ function Actions(props: MessageProps & { own: boolean; message: MessageRecord })
   const { room, item, own, message } = props;
   const react = useReact(room, item.seq);
   const [open, setOpen] = useState<"emoji" | "delete" | null>(null);
+  const copy = () =>
+    void navigator.clipboard.writeText(message.text).then(() => account.say("message.copied"), account.tell);
   const mine = (emoji: string) => message.reactions?.some((one) => one.emoji === emoji && one.me) ?? false;
   return (
-    <div className={`message-actions ${open ? "open" : ""}`} role="toolbar" aria-label={t("message.actions")}>
+    <div
+      className={`message-actions ${open ? "open" : ""}`}
+      role="toolbar"
+      aria-label={t("message.actions")}
+      onKeyDown={(event) => event.key === "Escape" && open === "emoji" && setOpen(null)}
+    >
       {open === "emoji" &&
         EMOJI.map((emoji) => (
           <button
@@ -194,6 +207,7 @@ function Actions(props: MessageProps & { own: boolean; message: MessageRecord })
       {props.onReply && (
         <IconButton icon="reply" label={t("message.reply")} onClick={() => props.onReply?.(item.seq)} />
       )}
+      {message.text && canCopy() && <IconButton icon="copy" label={t("message.copy")} onClick={copy} />}
       {own && message.text && (
         <IconButton icon="edit" label={t("message.edit")} onClick={() => props.onEdit(item.seq)} />
       )}
@@ -211,6 +225,11 @@ function Actions(props: MessageProps & { own: boolean; message: MessageRecord })
       )}
     </div>
   );
+}
+
+/** Where the page is not served securely there is no clipboard. */
+function canCopy(): boolean {
+  return "clipboard" in navigator;
 }
 
 function Editor({

@@ -109,6 +109,7 @@ function RoomHead(props: { room: RoomView; name: string; membersShown: boolean; 
             {name}
           </h1>
           {room.topic && <p title={room.topic}>{room.topic}</p>}
+          {room.peer && <PeerPresence user={room.peer.id} />}
         </>
       }
     >
@@ -128,6 +129,12 @@ function RoomHead(props: { room: RoomView; name: string; membersShown: boolean; 
       {room.kind !== "direct" && <RoomMenu room={room} name={name} />}
     </PageHead>
   );
+}
+
+function PeerPresence({ user }: { user: string }) {
+  const t = useT();
+  const state = useChat((chat) => (user === chat.me.id ? undefined : chat.presence[user]));
+  return state && <p>{t(`presence.${state}`)}</p>;
 }
 
 function TypingLine({ room }: { room: string }) {

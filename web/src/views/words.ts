@@ -39,6 +39,7 @@ export function invalidText(t: Translate, field: string): string {
   return t(isKey(key) ? (key as "field.other.invalid") : "field.other.invalid");
 }
 
+const DAY_MS = 86_400_000;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(locale: Locale, name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
@@ -57,10 +58,30 @@ export function margin(locale: Locale, ts: number): string {
   return format(locale, "margin", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(ts);
 }
 
-export function day(locale: Locale, ts: number): string {
-  return format(locale, "day", { year: "numeric", month: "long", day: "numeric", weekday: "long" }).format(
-    ts,
-  );
+/** Today, yesterday, or the date; the year only where it is another. */
+export function day(locale: Locale, ts: number, now: number): string {
+  const ago = Math.round((startOfDay(now) - startOfDay(ts)) / DAY_MS);
+  if (ago === 0 || ago === 1)
+    return capital(locale, new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-ago, "day"));
+  const options = { month: "long", day: "numeric", weekday: "long" } as const;
+  if (new Date(ts).getFullYear() === new Date(now).getFullYear())
+    return format(locale, "day", options).format(ts);
+  return format(locale, "day of another year", { year: "numeric", ...options }).format(ts);
+}
+
+/** A date as machines read it. */
+export function isoDay(ts: number): string {
+  const at = new Date(ts);
+  const two = (part: number) => String(part).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+function startOfDay(ts: number): number {
+  return new Date(ts).setHours(0, 0, 0, 0);
+}
+
+function capital(locale: Locale, text: string): string {
+  return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 }
 
 export function moment(locale: Locale, ts: number): string {

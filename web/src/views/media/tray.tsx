@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { lookOf } from "../../core/media";
 import { openIn, type Upload } from "../../core/uploads";
 import { useLocale, useT } from "../../i18n";
@@ -39,10 +40,11 @@ function Attached({ upload }: { upload: Upload }) {
   const { key, kind, name, size, state } = upload;
   const local = session.uploads.local(key);
   const failed = state.at === "failed";
-  if (kind === "image" && local && !failed)
+  const [isShown, setShown] = useState(true);
+  if (kind === "image" && local && isShown && !failed)
     return (
       <span className="tray-picture">
-        <img src={local} alt={name} />
+        <img src={local} alt={name} onError={() => setShown(false)} />
         <UploadCover upload={upload} />
       </span>
     );
