@@ -37,6 +37,18 @@ export const accountEn = {
   "notices.from": "{name} in {room}",
   "notices.released": "What came in your quiet hours",
 
+  "switch.title": "Go to a room",
+  "switch.placeholder": "Name of a room or a person",
+  "keys.title": "Keyboard shortcuts",
+  "keys.switch": "Go to a room",
+  "keys.rooms": "Room above, below",
+  "keys.unread": "Unread room above, below",
+  "keys.edit": "Edit your last message (in an empty field)",
+  "keys.send": "Send, new line",
+  "keys.messages": "To the messages, from one to the next",
+  "keys.escape": "Close, cancel",
+  "keys.help": "This list",
+
   "mute.title": "Mute",
   "mute.hint": "Messages still arrive and are counted, but nothing alerts you. Mentions do not either.",
   "mute.hours": "For {count} hour|For {count} hours",

@@ -39,6 +39,18 @@ export const accountKo: Record<keyof typeof accountEn, string> = {
   "notices.from": "{room}, {name}",
   "notices.released": "조용한 시간에 온 메시지",
 
+  "switch.title": "대화방으로 이동",
+  "switch.placeholder": "대화방이나 사람 이름, 초성",
+  "keys.title": "키보드 단축키",
+  "keys.switch": "대화방으로 이동",
+  "keys.rooms": "위, 아래 대화방",
+  "keys.unread": "읽지 않은 위, 아래 대화방",
+  "keys.edit": "마지막에 쓴 메시지 수정 (빈 입력란에서)",
+  "keys.send": "보내기, 줄바꿈",
+  "keys.messages": "메시지 목록으로, 메시지 사이 이동",
+  "keys.escape": "닫기, 취소",
+  "keys.help": "이 목록",
+
   "mute.title": "알림 끄기",
   "mute.hint": "메시지는 계속 오고 개수도 표시되지만 알리지 않습니다. 나를 언급해도 알리지 않습니다.",
   "mute.hours": "{count}시간 동안",

@@ -11,6 +11,7 @@ import { LanguageSwitch } from "./language-switch";
 import { NoticeOffer } from "./notices";
 import { QuietOffer } from "./quiet/offer";
 import { QuietMenu } from "./quiet/snooze";
+import { SwitcherButton } from "./switcher";
 import { brief, preview, roomName } from "./words";
 import type { Opened } from "./workspace";
 
@@ -28,6 +29,7 @@ export function RoomList({ current, onOpen }: { current: string | null; onOpen: 
         <IconButton icon="talk" label={t("rooms.direct")} onClick={() => onOpen("direct")} />
         <IconButton icon="plus" label={t("rooms.create")} onClick={() => onOpen("create")} />
       </header>
+      {sorted.length > 0 && <SwitcherButton onOpen={() => onOpen("switch")} />}
       {sorted.length === 0 && <Empty onOpen={onOpen} />}
       <ul className="rooms" data-testid="rooms">
         {sorted.map((room) => (
@@ -94,7 +96,7 @@ const RoomLine = memo(function RoomLine({ room, current }: { room: RoomView; cur
   );
 });
 
-function RoomMark({ room }: { room: RoomView }) {
+export function RoomMark({ room }: { room: RoomView }) {
   const peer = useChat((chat) => (room.peer ? (chat.users[room.peer.id] ?? room.peer) : undefined));
   if (room.kind === "direct") return <Avatar user={peer} withPresence />;
   return (
@@ -136,8 +138,6 @@ function countLabel(t: Translate, unread: number, held: number): string {
   return held > 0 ? `${text}, ${t("quiet.heldCount", { count: held })}` : text;
 }
 
-function Me() {
-  const t = useT();
 /** What is unsent is forgotten with the account in this browser: whoever has any is asked. */
 function SignOut() {
   const t = useT();

@@ -9,13 +9,15 @@ import { InvitePage } from "./invite";
 import { QuietBanner } from "./quiet/banner";
 import { NoRoom, RoomPage } from "./room";
 import { RoomList } from "./room-list";
+import { ShortcutHelp, useShortcuts } from "./shortcuts";
+import { Switcher } from "./switcher";
 import { useTitle } from "./title";
 
 const AccountPage = lazy(() => import("./account/page"));
 const QuietPage = lazy(() => import("./quiet/page"));
 const DigestsPage = lazy(() => import("./quiet/digests"));
 
-export type Opened = "create" | "directory" | "direct" | null;
+export type Opened = "create" | "directory" | "direct" | "switch" | "keys" | null;
 
 /** The list of rooms beside the open room; on a phone one of the two. */
 export function Workspace() {
@@ -24,6 +26,7 @@ export function Workspace() {
   const room = place.at === "room" ? place.room : null;
   useOpenRoom(room);
   useTitle(room);
+  useShortcuts(setOpened);
   if (place.at === "invite") return <InvitePage code={place.code} />;
   return (
     <div className={`workspace ${place.at === "home" ? "in-list" : "in-room"}`}>
@@ -37,10 +40,12 @@ export function Workspace() {
         {place.at === "home" && <NoRoom />}
         {place.at === "quiet-hours" && <QuietPage />}
         {place.at === "digests" && <DigestsPage />}
-        {place.at === "account" && <AccountPage />}
+        {place.at === "account" && <AccountPage onKeys={() => setOpened("keys")} />}
       </Suspense>
       {opened === "create" && <CreateRoom onClose={() => setOpened(null)} />}
       {opened === "directory" && <Directory onClose={() => setOpened(null)} />}
+      {opened === "switch" && <Switcher onClose={() => setOpened(null)} />}
+      {opened === "keys" && <ShortcutHelp onClose={() => setOpened(null)} />}
       {opened === "direct" && <DirectMessage onClose={() => setOpened(null)} />}
     </div>
   );

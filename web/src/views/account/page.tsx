@@ -11,12 +11,16 @@ import { Sessions } from "./sessions";
 import "../../styles/quiet-page.css";
 
 /** One's account on one page: name, password, where one is signed in, and the end of it. */
-export default function AccountPage() {
+export default function AccountPage({ onKeys }: { onKeys: () => void }) {
   const t = useT();
   const [changes, setChanges] = useState(0);
   return (
     <main className="room quiet-page" data-testid="account-page">
-      <PageHead title={<h1>{t("account.title")}</h1>} />
+      <PageHead title={<h1>{t("account.title")}</h1>}>
+        <button type="button" className="plain head-button" onClick={onKeys}>
+          {t("keys.title")}
+        </button>
+      </PageHead>
       <div className="quiet-scroll">
         <Profile />
         <NoticeChoice />
