@@ -171,6 +171,7 @@ async def test_only_members_upload_and_not_into_the_archive(scene: Scene) -> Non
     body = announcement(scene.private, "file", CONTENT)
     assert_problem(await scene.stranger.ask("POST", "/media", json=body), 404, "not_found")
     assert_problem(await scene.stranger.ask("POST", "/media", json=body | {"room": scene.public}), 403, "not_member")
+    assert_problem(await scene.owner.ask("POST", "/media", json=body | {"room": str(uuid.uuid4())}), 404, "not_found")
     assert_problem(await scene.owner.http.post("/api/v1/media", json=body), 401, "unauthenticated")
     await scene.owner.call("POST", f"/rooms/{scene.private}/archive")
     assert_problem(await scene.announce(), 409, "archived")

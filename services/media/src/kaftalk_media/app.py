@@ -137,7 +137,7 @@ class App:
         rest = api.build_api()
         rest.state.dependencies = Dependencies(
             settings=settings,
-            rights=Rights(self._reads, RoomViews(redis, shards=settings.shards)),
+            rights=Rights(self._reads, RoomViews(redis, shards=settings.shards), self._placements),
             media=self._reads,
             uploads=Uploads(settings, self._store, self._views, self._log, clock),
             reading=Reading(self._store, self._results, clock),

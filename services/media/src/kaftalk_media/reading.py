@@ -9,9 +9,11 @@ from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import MediaId, RoomId, UserId
 from kaftalk_protocol.media import MediaView, VariantName
 from kaftalk_runtime.clock import Clock
+from kaftalk_views.errors import ViewUnknown
 from kaftalk_views.listing import rfc3339
 from kaftalk_views.media_views import MediaReads
-from kaftalk_views.room_views import RoomViews
+from kaftalk_views.placements import Placements
+from kaftalk_views.room_views import Access, RoomViews, unknown_room
 
 READ_LIFE_S = 60
 PENDING_RETRY_MS = 1_000
@@ -27,16 +29,17 @@ class Results(Protocol):
 class Rights:
     """Decides who may see and change media. All methods raise RedisError and ViewUnavailable."""
 
-    def __init__(self, media: MediaReads, rooms: RoomViews) -> None:
+    def __init__(self, media: MediaReads, rooms: RoomViews, placements: Placements) -> None:
         self._media = media
         self._rooms = rooms
+        self._placements = placements
 
     async def require_writer(self, room: RoomId, user: UserId) -> None:
         """See that a user may upload to a room.
 
         Raises Refused: `not_member`, `not_found`, `archived`.
         """
-        access = await self._rooms.access(room, user)
+        access = await self._access(room, user)
         access.require_member()
         if access.facts.archived:
             raise Refused(Code.ARCHIVED, "the room is archived")
@@ -49,7 +52,7 @@ class Rights:
         view = await self._known(media)
         if view.sent is None and view.by != user:
             raise no_such_media()
-        access = await self._rooms.access(view.room, user)
+        access = await self._access(view.room, user)
         member = access.require_member()
         if view.sent is not None and view.sent < access.facts.floor(member):
             raise no_such_media()
@@ -69,6 +72,16 @@ class Rights:
         """
         view = await self._known(media)
         return view if view.by == user else _mine(await self.visible(media, user), user)
+
+    async def _access(self, room: RoomId, user: UserId) -> Access:
+        """Tell what a room is and what a user is in it; one that was never placed is not merely lost from Redis."""
+        try:
+            return await self._rooms.access(room, user)
+        except ViewUnknown:
+            placement = self._placements.get(room)
+            if placement is None or placement.status == "deleted":
+                raise unknown_room() from None
+            raise
 
     async def _known(self, media: MediaId) -> MediaView:
         view = await self._media.get(media)
