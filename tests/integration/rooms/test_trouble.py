@@ -52,6 +52,19 @@ async def _works(account: Account, room: str) -> bool:
     return True
 
 
+async def test_the_start_waits_for_kafka_as_that_of_the_other_services(
+    tmp_path: Path, rooms_settings: RoomsSettings
+) -> None:
+    async with run_stack(tmp_path, backends_only=True) as stack:
+        places = {"kafka_bootstrap": stack.kafka_bootstrap, "redis_url": stack.redis_url}
+        service = RoomsService(rooms_settings.model_copy(update=places))
+        stack.kill("kafka")
+        starting = asyncio.create_task(service.start())
+        await stack.start("kafka")
+        await starting
+        await service.stop()
+
+
 async def test_without_redis_everything_is_unavailable_until_it_is_back(own: tuple[Stack, httpx.AsyncClient]) -> None:
     stack, http = own
     account = await Account.register(http)

@@ -1,5 +1,7 @@
 """Construct the rooms service: the only place that does."""
 
+from functools import partial
+
 from fastapi import FastAPI
 
 from kaftalk_protocol import topics
@@ -8,6 +10,7 @@ from kaftalk_rest.access_tokens import Bearers
 from kaftalk_rest.kept_answers import KeptAnswers
 from kaftalk_rest.rate_limits import RateLimits, per_second
 from kaftalk_roomlog.ranges import RoomLogRange
+from kaftalk_roomlog.starting import until_answered
 from kaftalk_roomlog.tail import TailReader
 from kaftalk_roomlog.topics import Topics, TopicSpec
 from kaftalk_roomlog.writer import RoomLogWriter
@@ -106,18 +109,15 @@ class RoomsService:
         return self._api
 
     async def start(self) -> None:
-        """Create what is missing on Kafka, and read accounts and rooms."""
-        await self._topics.start()
-        await self._topics.check_brokers()
-        await self._topics.ensure_system_topics(system_topics(self._settings.shards))
-        await self._writer.start()
-        await self._log.start()
-        for tail in (self._account_tail, self._name_tail, self._room_tail):
-            await tail.start()
+        """Create what is missing on Kafka, and read accounts and rooms; a slow or cold broker is waited for."""
+        await until_answered(self._topics.start)
+        await until_answered(self._topics.check_brokers)
+        await until_answered(partial(self._topics.ensure_system_topics, system_topics(self._settings.shards)))
+        for part in (self._writer, self._log, self._account_tail, self._name_tail, self._room_tail):
+            await until_answered(part.start)
         self._run_tasks()
-        await self._placements.catch_up(CATCH_UP_S)
-        await self._account_tail.catch_up(CATCH_UP_S)
-        await self._name_tail.catch_up(CATCH_UP_S)
+        for read in (self._placements, self._account_tail, self._name_tail):
+            await until_answered(partial(read.catch_up, CATCH_UP_S))
         self._tasks.run("health", self._health.watch)
 
     async def drain(self) -> None:
