@@ -35,6 +35,6 @@ ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KAFTALK_COM
     KAFTALK_LISTEN=0.0.0.0:8000 KAFTALK_INTERNAL_LISTEN=0.0.0.0:8001 KAFTALK_METRICS_LISTEN=0.0.0.0:9090
 USER 10001:10001
 EXPOSE 8000 8001 9090
-HEALTHCHECK --interval=10s --timeout=3s --start-period=90s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8001/readyz', timeout=3)"]
+HEALTHCHECK --interval=10s --timeout=10s --start-period=90s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8001/readyz', timeout=9)"]
 ENTRYPOINT ["kaftalk-service"]

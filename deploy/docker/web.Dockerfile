@@ -27,6 +27,6 @@ COPY deploy/local/Caddyfile /etc/caddy/Caddyfile
 ENV XDG_DATA_HOME=/tmp XDG_CONFIG_HOME=/tmp KAFTALK_BIND=0.0.0.0 KAFTALK_PORT=8000 KAFTALK_WEB=/srv/web KAFTALK_DOCS=/srv/docs
 USER 10001:10001
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=30s --retries=3 \
     CMD ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/"]
 CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
