@@ -14,6 +14,7 @@ from kaftalk_testing.browser_media import choose, file, ready, send, tray
 pytestmark = pytest.mark.slow
 
 _STORE = "**/incoming/**"
+_CORS = {"Access-Control-Allow-Origin": "*"}
 _PART = 16 * 1024 * 1024
 
 
@@ -57,6 +58,20 @@ async def test_what_the_connection_broke_is_tried_again(newcomer: Newcomer) -> N
     await expect(tray(minji, "stored")).to_have_count(1)
     await send(minji)
     await expect(ready(alex, "file").locator("strong")).to_have_text("보고서.pdf")
+
+
+async def test_what_the_store_cannot_do_at_this_moment_is_tried_again_by_itself(newcomer: Newcomer) -> None:
+    minji, _ = await bring_together(newcomer)
+    answers = iter([409, 503])
+
+    async def busy(route: Route) -> None:
+        status = next(answers, None)
+        await (route.continue_() if status is None else route.fulfill(status=status, headers=_CORS))
+
+    await minji.page.route(_STORE, busy)
+    await choose(minji, file("보고서.pdf", "application/pdf", b"%PDF-1.4"))
+    await expect(tray(minji, "stored")).to_have_count(1)
+    assert next(answers, None) is None
 
 
 async def test_what_is_no_picture_is_rejected_with_a_reason_on_both_sides(newcomer: Newcomer) -> None:

@@ -60,5 +60,6 @@ export function put(place: Place, blob: Blob, { signal, onDone }: Watched): Prom
 
 function refusal(status: number): string {
   if (status === 403) return "stale";
-  return status >= 500 || status === 429 ? "unavailable" : "changed";
+  // 409: something else is done to the key or its folder at this moment; S3's documentation says to try again.
+  return status >= 500 || status === 429 || status === 409 ? "unavailable" : "changed";
 }
