@@ -89,8 +89,6 @@ function useJump(room: RoomId): (seq: Seq) => Promise<void> {
       // The log follows its end until it hears of a scroll, and the browser tells of it a frame too late.
       message?.closest(".log")?.dispatchEvent(new Event("scroll"));
       message?.focus({ preventScroll: true });
-      // The log hears of its scrolling a frame later; until then it would put a reader of its end back there.
-      message?.closest("[role=log]")?.dispatchEvent(new Event("scroll"));
     });
   };
 }
