@@ -99,5 +99,5 @@ async def test_what_is_new_is_read_out_and_nothing_else(newcomer: Newcomer) -> N
     await expect(told).to_have_text("Alex: 하나")
     await alex.say("둘")
     await expect(told).to_have_text("Alex: 둘")
-    await expect(minji.message("둘").locator(".visually-hidden")).to_have_text("Alex:")
+    await expect(minji.message("둘").locator(".speaker")).to_have_text("Alex:")
     await expect(minji.page.get_by_role("log")).to_have_attribute("aria-live", "off")

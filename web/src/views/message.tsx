@@ -33,9 +33,19 @@ export const Message = memo(function Message(props: MessageProps) {
   const { e } = item;
   const own = useChat((chat) => "by" in e && e.by === chat.me.id);
   const isNamed = useChat(({ me }) => e.k === "message" && e.by !== me.id && speaksTo(e, me.id));
+  /** In a long log what can be done with each message weighs more than the messages: it comes with the first look. */
+  const [isNear, setNear] = useState(false);
   if (e.k !== "message" && e.k !== "deleted") return null;
   return (
-    <Frame by={e.by} ts={item.ts} first={first} seq={item.seq} own={own} className={isNamed ? "named" : ""}>
+    <Frame
+      by={e.by}
+      ts={item.ts}
+      first={first}
+      seq={item.seq}
+      own={own}
+      className={isNamed ? "named" : ""}
+      onNear={() => setNear(true)}
+    >
       {e.k === "deleted" && <Deleted />}
       {e.k === "message" && editing && (
         <Editor room={room} seq={item.seq} text={e.text} onDone={() => onEdit(null)} />
@@ -51,7 +61,7 @@ export const Message = memo(function Message(props: MessageProps) {
           )}
           {e.media.length > 0 && <Attachments media={e.media} />}
           <Reactions room={room} seq={item.seq} message={e} />
-          <Actions {...props} own={own} message={e} />
+          {isNear && <Actions {...props} own={own} message={e} />}
         </>
       )}
     </Frame>
@@ -69,6 +79,8 @@ export function Frame(props: {
   seq?: number;
   own: boolean;
   className?: string;
+  /** The pointer or the focus has come. */
+  onNear?: () => void;
   children: React.ReactNode;
 }) {
   const locale = useLocale();
@@ -79,6 +91,8 @@ export function Frame(props: {
       tabIndex={-1}
       data-seq={props.seq}
       data-testid="message"
+      onPointerEnter={props.onNear}
+      onFocus={props.onNear}
     >
       {props.first ? <Avatar user={user} /> : <time className="gutter">{margin(locale, props.ts)}</time>}
       <div className="body">
@@ -90,7 +104,7 @@ export function Frame(props: {
             </time>
           </header>
         )}
-        {!props.first && <span className="visually-hidden speaker">{user?.display_name}: </span>}
+        {!props.first && <span className="speaker">{user?.display_name}: </span>}
         {props.children}
       </div>
     </article>
