@@ -28,7 +28,7 @@ from kaftalk_protocol.records import Room
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.shards import shard_of
 from kaftalk_runtime.kafka import Kafka
-from kaftalk_runtime.redis_client import Redis, open_redis
+from kaftalk_runtime.redis_client import Redis, RedisAway, open_redis
 from kaftalk_testing.ports import free_port
 from kaftalk_testing.seeded_rooms import RoomSeed, SeededRoom, room_seed
 from kaftalk_testing.stack import Stack, run_stack
@@ -43,9 +43,11 @@ LIVE_PAIRS = 20
 LIVE_PER_S = 50
 _LIVE_S = 20.0
 _STRAGGLERS_S = 2.0
+_AHEAD_S = 20
 _GIVE_UP_S = 180.0
 _MINUTE_MS = 60_000
 _AT_ONCE = 2_000
+_ROOMS_AT_ONCE = 10
 _PROCESSES = ("dnd-batch-1", "kafka", "redis", "gateway-1", "delivery-1")
 
 
@@ -57,6 +59,24 @@ class Town:
     rooms: list[SeededRoom]
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How many ms live messages took: before the stampede, while dnd-batch makes ready for it, and meanwhile."""
+
+    before: Sequence[float]
+    ahead: Sequence[float]
+    meanwhile: Sequence[float]
+
+    @property
+    def phases(self) -> Sequence[tuple[str, Sequence[float], str]]:
+        """Name the phases, and what is expected of each."""
+        return (
+            ("before", self.before, ""),
+            ("20 s ahead", self.ahead, "< 2×"),
+            ("meanwhile", self.meanwhile, "< 2×"),
+        )
+
+
 async def run(people: int = PEOPLE, rooms: int = ROOMS) -> str:
     """Release everyone at once beside live traffic, and give the table."""
     with tempfile.TemporaryDirectory(prefix="kaftalk-release-") as folder:
@@ -66,7 +86,8 @@ async def run(people: int = PEOPLE, rooms: int = ROOMS) -> str:
             async with room_seed(stack.kafka_bootstrap) as seed:
                 town = await _settled(stack, seed, redis, people, rooms)
                 begins_ms = _next_minute(30)
-                ends_ms = begins_ms + _MINUTE_MS * (2 + people // 20_000)
+                ends_ms = begins_ms + _MINUTE_MS * (2 + people // 50_000)
+                _say(f"quiet from {_hhmm(begins_ms)} to {_hhmm(ends_ms)} UTC")
                 await _profiles(stack, seed, town, begins_ms, ends_ms)
                 await stack.start("dnd-batch")
                 await _until(begins_ms + 1_000)
@@ -88,20 +109,23 @@ async def _settled(stack: Stack, seed: RoomSeed, redis: Redis, people: int, room
     for user in who:
         for room in chance.sample(range(rooms), ROOMS_EACH):
             members[room].append(user)
+    # Millions of read cursors take minutes to Kafka, where nobody reads them here: Redis has them.
+    on_their_way = [redis_keys.dirty_cursors(shard) for shard in range(int(stack.plan.settings["KAFTALK_SHARDS"]))]
     made = []
-    for start in range(0, rooms, 250):
-        made += await _rooms(seed, members[start : start + 250])
-        print(f"{len(made)} rooms made", file=sys.stderr, flush=True)
-    wanted = sum(map(len, members))
-    while (have := sum(await _sizes(redis, made))) < wanted:
-        print(f"{have} of {wanted} memberships in the views", file=sys.stderr, flush=True)
-        await asyncio.sleep(2)
+    for some in _chunks(members, _ROOMS_AT_ONCE):
+        made += await _rooms(seed, redis, some)
+        await redis.run("DEL", *on_their_way)
+        if len(made) % (10 * _ROOMS_AT_ONCE) == 0 or len(made) == rooms:
+            _say(f"{len(made)} of {rooms} rooms made")
     return Town(who, made)
 
 
-async def _rooms(seed: RoomSeed, members: Sequence[Sequence[UserId]]) -> list[SeededRoom]:
+async def _rooms(seed: RoomSeed, redis: Redis, members: Sequence[Sequence[UserId]]) -> list[SeededRoom]:
+    """Make some rooms, as many as delivery writes to Redis in one go, and wait until their views are there."""
     made = await seed.unplaced(len(members), [_opening(some) for some in members])
     await asyncio.gather(*(seed.place(room.placement) for room in made))
+    while await _memberships(redis, made) < sum(map(len, members)):
+        await asyncio.sleep(0.02)
     return made
 
 
@@ -110,8 +134,12 @@ def _opening(members: Sequence[UserId]) -> Room:
     return Room(by=owner, kind="public", name="찻집", members={owner: "owner"} | dict.fromkeys(rest, "member"))
 
 
-async def _sizes(redis: Redis, rooms: Sequence[SeededRoom]) -> list[int]:
-    return await redis.many([("HLEN", redis_keys.room_members(room.id)) for room in rooms])
+async def _memberships(redis: Redis, rooms: Sequence[SeededRoom]) -> int:
+    """Count them in the views; none while Redis is too busy with them to answer."""
+    try:
+        return sum(await redis.many([("HLEN", redis_keys.room_members(room.id)) for room in rooms]))
+    except RedisAway:
+        return 0
 
 
 async def _profiles(stack: Stack, seed: RoomSeed, town: Town, begins_ms: int, ends_ms: int) -> None:
@@ -185,24 +213,25 @@ async def _registered(redis: Redis, town: Town, url: str) -> AsyncIterator[None]
 
 
 async def _measured(stack: Stack, url: str, sink_pid: int, ends_ms: int, people: int, rooms: int) -> str:  # noqa: PLR0913
-    async with crowd.client(stack.url) as http:
+    # One client for all: making one takes tens of milliseconds, in which no live message is received here.
+    async with crowd.client(stack.url) as http, crowd.client(url) as to:
         accounts = await crowd.accounts(http, 2 * LIVE_PAIRS)
         pairs = [await pair(stack, *accounts[i : i + 2]) for i in range(0, 2 * LIVE_PAIRS, 2)]
         reading = [asyncio.create_task(read()) for p in pairs for read in (p.read_acks, p.read_events)]
-        await _until(ends_ms - int((_LIVE_S + _STRAGGLERS_S) * 1000) - 13_000)
+        await _until(ends_ms - int((_LIVE_S + _STRAGGLERS_S) * 1000) - _AHEAD_S * 1000)
         before = [ms for _, ms in await _live(pairs, asyncio.sleep(_LIVE_S))]
-        await _until(ends_ms - 1_000)
         pids = {name: _pid(stack, name) for name in _PROCESSES} | {"the sink": sink_pid}
         cpu = {name: cpu_s(pid) for name, pid in pids.items()}
-        meanwhile = await _live(pairs, _all_released(url, people, ends_ms))
+        meanwhile = await _live(pairs, _all_released(to, people, ends_ms))
         spent = {name: cpu_s(pid) - cpu[name] for name, pid in pids.items()}
-        arrivals = await _arrivals(url)
+        arrivals = await _arrivals(to)
         last_ms = max((at_ms for at_ms, _, _ in arrivals), default=0.0)
+        ahead = [ms for due, ms in meanwhile if due * 1000 < ends_ms]
         during = [ms for due, ms in meanwhile if ends_ms <= due * 1000 <= last_ms]
         for task in reading:
             task.cancel()
         await asyncio.gather(*reading, return_exceptions=True)
-    return _table(arrivals, ends_ms, people, rooms, before, during, spent)
+    return _table(arrivals, ends_ms, people, rooms, Live(before, ahead, during), spent)
 
 
 async def _live(pairs: Sequence[Pair], until: Awaitable[None]) -> list[tuple[float, float]]:
@@ -229,21 +258,14 @@ async def _send(pairs: Sequence[Pair], over: asyncio.Event) -> None:
         await pairs[i % len(pairs)].send(due)
 
 
-async def _all_released(url: str, people: int, ends_ms: int) -> None:
-    while await _released(url) < people and _now_ms() < ends_ms + _GIVE_UP_S * 1000:
+async def _all_released(to: httpx.AsyncClient, people: int, ends_ms: int) -> None:
+    while int((await to.get("/count")).text) < people and _now_ms() < ends_ms + _GIVE_UP_S * 1000:
         await asyncio.sleep(0.5)
 
 
-async def _released(url: str) -> int:
-    """Count the releases that came so far."""
-    async with httpx.AsyncClient(timeout=60) as http:
-        return int((await http.get(f"{url}/count")).text)
-
-
-async def _arrivals(url: str) -> list[tuple[float, str, int]]:
+async def _arrivals(to: httpx.AsyncClient) -> list[tuple[float, str, int]]:
     """Give when each person's release came, in ms, with the messages that its digest counts."""
-    async with httpx.AsyncClient(timeout=60) as http:
-        batches: list[dict[str, Any]] = (await http.get(f"{url}/figures")).json()
+    batches: list[dict[str, Any]] = (await to.get("/figures")).json()
     return [
         (batch["at_ms"], user, total)
         for batch in batches
@@ -256,8 +278,7 @@ def _table(
     ends_ms: int,
     people: int,
     rooms: int,
-    before: Sequence[float],
-    during: Sequence[float],
+    live: Live,
     spent: dict[str, float],
 ) -> str:
     times = sorted((at - ends_ms) / 1000 for at, _, _ in arrivals)
@@ -271,14 +292,17 @@ def _table(
         ("lateness of the first 5,000, p99", f"{percentile(times[:5_000], 0.99):.2f} s", "≤ 2 s"),
         ("lateness of all, p50", f"{percentile(times, 0.5):.1f} s", ""),
         ("the last one", f"{times[-1] if times else float('nan'):.1f} s", "≤ 60 s"),
-        ("live traffic p99, before", f"{percentile(before, 0.99):.1f} ms", ""),
-        ("live traffic p99, meanwhile", f"{percentile(during, 0.99):.1f} ms", "< 2×"),
-        *((f"processor time of {name}", f"{seconds:.1f} s", "") for name, seconds in spent.items()),
+        *((f"live traffic p99, {when}", f"{percentile(ms, 0.99):.1f} ms", goal) for when, ms, goal in live.phases),
+        *((f"processor time of {name}, with the 20 s", f"{seconds:.1f} s", "") for name, seconds in spent.items()),
     ]
     return table(("what", "measured", "expected"), rows)
 
 
 # --- small things ---
+
+
+def _say(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)
 
 
 def _pid(stack: Stack, name: str) -> int:
