@@ -18,6 +18,7 @@ from kaftalk_dnd_batch.holidays_calendar import holiday_dates
 from kaftalk_dnd_batch.janitor import Janitor
 from kaftalk_dnd_batch.log_clock import LogClock
 from kaftalk_dnd_batch.machine import Machine
+from kaftalk_dnd_batch.maker import Maker
 from kaftalk_dnd_batch.owned_users import OwnedUser, OwnedUsers
 from kaftalk_dnd_batch.parts import Parts
 from kaftalk_dnd_batch.quiet_log import QuietLog
@@ -160,9 +161,16 @@ class App:
 
     def _wire_time(self) -> None:
         batches = RoomBatches(self._held, self._views, self._clock)
-        releases = Releases(
+        maker = Maker(
             views=self._views,
             batches=batches,
+            machine=self._machine,
+            seal=self._store.seal,
+            clock=self._clock,
+            org=lambda: self._book.org.org,
+        )
+        releases = Releases(
+            maker=maker,
             machine=self._machine,
             log=self._log,
             store=self._store,
@@ -175,7 +183,7 @@ class App:
         self._transitions = Transitions(
             self._timers, self._clock, self._machine, self._store, releases, self._states, self._book
         )
-        self._warmth = Warmth(self._owned, self._views, batches, self._clock)
+        self._warmth = Warmth(self._owned, maker, self._clock)
         self._defaults = Defaults(self._logs.defaults, self._book)
         self._janitor = Janitor(self._owned, self._store, self._clock)
 

@@ -7,6 +7,7 @@ and are named in nothing, and share it with each other.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,6 +23,7 @@ from kaftalk_views.lost_rooms import Lost
 BODY_BYTES_MAX = 8 << 20
 _PARTS_MAX = 1_000
 _FIRST = 1 << 50
+_RANK = attrgetter("rank")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +95,7 @@ def release(
         share = room.common if user in room.plain else room.share(user, now_ms)
         if share is not None:
             (others if share.line is None else told).append(share)
-    told.sort(key=_rank)
+    told.sort(key=_RANK)
     gone = [_gone(one) for one in lost]
     total, mentions = sum([share.messages for share in told]), sum([share.mentions for share in told])
     lines = [share.line for share in told[:DIGEST_ROOMS_MAX] if share.line is not None]
@@ -188,10 +190,6 @@ def _share(of: ReleasedRoom, part: UserPart) -> RoomShare:
     rank = -batch.activity_ms - (_FIRST if part.mentions or batch.kind == "direct" else 0)
     json = orjson.dumps(share | {"line": told})
     return RoomShare(of, rank, json, orjson.dumps(line), part.count, part.mentions)
-
-
-def _rank(share: RoomShare) -> int:
-    return share.rank
 
 
 def _gone(lost: Lost) -> dict[str, Any]:

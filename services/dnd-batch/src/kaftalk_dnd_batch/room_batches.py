@@ -13,7 +13,7 @@ from kaftalk_views.errors import ViewUnavailable
 from kaftalk_views.held import HeldRanges
 from kaftalk_views.room_views import RoomViews
 
-KEPT_MS = 60_000
+KEPT_MS = 90_000
 AT_ONCE = 16
 PREFETCH_ROOMS = 500
 
@@ -58,17 +58,22 @@ class RoomBatches:
             self._drop_old()
             await self._look_again(self._old(asked, start_ms, ends_ms), start_ms)
             await self._read(self._old(asked, start_ms, ends_ms), start_ms, patient=patient)
-            kept = ((room, self._kept.get((room, start_ms))) for room in asked)
-            return {room: found.room for room, found in kept if found is not None and found.room is not None}
+            return self._parts(asked, start_ms)
 
-    async def warm(self, rooms: Iterable[RoomId], start_ms: int) -> None:
+    async def warm(self, rooms: Iterable[RoomId], start_ms: int) -> dict[RoomId, ReleasedRoom]:
         """Read what rooms hold so far: where nothing is said until the end, it need not be read again.
 
         Raises RedisAway, ViewUnavailable.
         """
+        asked = list(rooms)
         async with self._turn:
-            missing = [room for room in rooms if (room, start_ms) not in self._kept]
+            missing = [room for room in asked if (room, start_ms) not in self._kept]
             await self._read(missing, start_ms, patient=False)
+            return self._parts(asked, start_ms)
+
+    def _parts(self, rooms: Iterable[RoomId], start_ms: int) -> dict[RoomId, ReleasedRoom]:
+        kept = ((room, self._kept.get((room, start_ms))) for room in rooms)
+        return {room: found.room for room, found in kept if found is not None and found.room is not None}
 
     def _old(self, rooms: Iterable[RoomId], start_ms: int, ends_ms: int) -> list[RoomId]:
         """Give the rooms of which nothing is kept that was read late enough."""

@@ -37,8 +37,8 @@ class Store:
         self._doubt = doubt
 
     def seal(self, user: OwnedUser, quiet: UserQuiet) -> Sealed:
-        """Give a state its version and our fence; the caller holds the user's lock."""
-        state = quiet.model_copy(update={"version": user.quiet.version + 1, "fence": self.fence(user.shard)})
+        """Give a state, made of the user's, the next version and our fence; who stores it holds the user's lock."""
+        state = quiet.model_copy(update={"version": quiet.version + 1, "fence": self.fence(user.shard)})
         return Sealed(user, state, Write(user.shard, user.id, encode(state)))
 
     def fence(self, shard: int) -> int:
