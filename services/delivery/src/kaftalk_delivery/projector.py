@@ -1,6 +1,7 @@
 """The hot loop: what is new in the logs becomes the views in Redis, and then what gateways are sent."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -15,6 +16,8 @@ from kaftalk_runtime import metrics, traces
 from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.projection import Projection, fold
 from kaftalk_views.room_views import RoomViews
+
+_LOADS_AT_ONCE = 16
 
 Folded = Sequence[tuple[OwnedRoom, Projection]]
 
@@ -119,13 +122,16 @@ class Projector:
             _trace(folded, begun_ns)
 
     async def _load(self, rooms: Sequence[OwnedRoom]) -> None:
-        """Load the states that were not needed until now; a room whose view went elsewhere meanwhile stays without."""
-        if not rooms:
-            return
-        try:
-            states = await self._views.load_many([room.id for room in rooms])
-        except RedisError:
-            return
+        """Load the states that were not needed until now; a room whose view went elsewhere meanwhile stays without.
+
+        Those that could be loaded count though others could not: hundreds of large ones never come all at once.
+        """
+        for start in range(0, len(rooms), _LOADS_AT_ONCE):
+            with contextlib.suppress(RedisError):
+                await self._load_some(rooms[start : start + _LOADS_AT_ONCE])
+
+    async def _load_some(self, rooms: Sequence[OwnedRoom]) -> None:
+        states = await self._views.load_many([room.id for room in rooms])
         for room in rooms:
             state = states.get(room.id)
             # A view that others moved past us shows events that we would not push: start anew at its head.
