@@ -197,6 +197,31 @@ async def test_records_that_were_never_sent_are_refused_in_time_while_kafka_is_d
         assert (await writer.append(topic, b"y")).offset == 0
 
 
+async def test_whose_record_is_refused_hears_of_it_before_anybody_can_append_behind_it(
+    kafka: Kafka, broker: Stack, make_rooms: MakeRooms
+) -> None:
+    """A gateway that does not know yet lets the sender's next message go, and the refused one comes again after it."""
+    (topic,) = await make_rooms(1)
+    writer = RoomLogWriter(kafka, unsent_timeout_s=0.5)
+    async with started(writer):
+        broker.kill("kafka")
+        done: list[Appended | AppendError] = []
+        for n in range(3):
+            writer.submit(topic, b"%d" % n, done.append)
+        while writer.pending:
+            await asyncio.sleep(0)
+        assert [type(result) for result in done] == [AppendRefused] * 3
+        await broker.start("kafka")
+
+
+async def test_an_error_in_taking_an_answer_stops_nobody_else(kafka: Kafka, make_rooms: MakeRooms) -> None:
+    (topic,) = await make_rooms(1)
+    writer = RoomLogWriter(kafka)
+    async with started(writer):
+        writer.submit(topic, b"0", lambda result: 1 / 0)  # type: ignore[arg-type]
+        assert (await writer.append(topic, b"1")).offset == 1
+
+
 async def test_shards_go_to_whoever_lives(kafka: Kafka) -> None:
     topics = Topics(kafka)
     await topics.start()

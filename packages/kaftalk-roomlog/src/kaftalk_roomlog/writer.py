@@ -281,13 +281,15 @@ class RoomLogWriter:
         self._unplace(queue)
 
     def _resolve(self, resolved: list[Resolution]) -> None:
-        loop = asyncio.get_running_loop()
+        """Tell at once: what is appended between a refusal and its news would overtake what is appended again."""
         for record, result in resolved:
             self.pending -= 1
             self.pending_bytes -= record.size
             self._count(result)
-            # By way of the loop: an error in the caller's code must not stop a lane.
-            loop.call_soon(record.on_result, result)
+            try:
+                record.on_result(result)
+            except Exception as error:  # noqa: BLE001 - an error in the caller's code must not stop a lane
+                log.error("an answer was not taken", exc_info=error)
         if not self.pending:
             self._idle.set()
 
