@@ -6,8 +6,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from kaftalk_runtime.tls import Certificates
 
@@ -120,3 +121,21 @@ class _BrokersOnly(frozenset[str]):
 
     def __bool__(self) -> bool:
         return True
+
+
+def _send(connection: Any, request: Any, expect_response: bool = True) -> Any:
+    """Send on a connection that may just have been lost.
+
+    uvloop raises RuntimeError for a closed transport, where asyncio raises nothing. aiokafka takes OSError only, and
+    its tasks that follow brokers and groups would end for good.
+    """
+    try:
+        return _send_of_aiokafka(connection, request, expect_response)  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        connection.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(f"connection to {connection.host}:{connection.port} is lost: {error}") from error
+
+
+_send_of_aiokafka = AIOKafkaConnection.send
+# Consumers and producers make their connections themselves, so every one is mended here.
+AIOKafkaConnection.send = _send  # type: ignore[method-assign]
