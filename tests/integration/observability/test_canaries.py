@@ -9,6 +9,7 @@ import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -221,7 +222,17 @@ async def test_a_request_is_named_in_its_answer_and_in_the_log(stack: Stack) -> 
         assert answer.headers["x-request-id"] == REQUEST_ID
         unnamed = (await http.get("/api/v1/me")).headers["x-request-id"]
         assert re.fullmatch(r"[0-9a-f]{16}", unnamed)
-    logged = [json.loads(line) for line in stack.logs("rooms").splitlines()]
     for name in (REQUEST_ID, unnamed):
-        (line,) = [entry for entry in logged if entry.get("request_id") == name and entry["event"] == "request"]
+        (line,) = await _logged(stack, name)
         assert (line["method"], line["route"], line["status"]) == ("GET", "/me", 401)
+
+
+async def _logged(stack: Stack, request_id: str) -> list[dict[str, Any]]:
+    """Give the lines of a request; the first is written when it has been answered."""
+    async with asyncio.timeout(10):
+        while True:
+            lines = [line for line in stack.logs("rooms").splitlines(keepends=True) if line.endswith("\n")]
+            entries = [entry for entry in map(json.loads, lines) if entry.get("request_id") == request_id]
+            if found := [entry for entry in entries if entry["event"] == "request"]:
+                return found
+            await asyncio.sleep(0.02)
