@@ -2,7 +2,7 @@
 
 import type { RoomEvent, RoomId } from "../protocol/types";
 import type { Chat } from "./chat";
-import { isMuted } from "./rooms";
+import { isMuted, speaksTo } from "./rooms";
 
 /** Of nothing; of what speaks to oneself: direct messages and mentions; of every message. */
 export const REACHES = ["none", "own", "all"] as const;
@@ -19,5 +19,5 @@ export function isTold(chat: Chat, id: RoomId, event: RoomEvent, reach: Reach, n
   if (!room || reach === "none" || chat.hold.active || isMuted(room, now)) return false;
   if (e.k !== "message" || e.by === chat.me.id || e.notify === "silent") return false;
   if (event.seq <= room.counted || event.seq <= room.read_seq) return false;
-  return reach === "all" || room.kind === "direct" || e.mention_all || e.mentions.includes(chat.me.id);
+  return reach === "all" || room.kind === "direct" || speaksTo(e, chat.me.id);
 }

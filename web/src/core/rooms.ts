@@ -49,12 +49,17 @@ export function count(room: RoomView, event: RoomEvent, me: UserId): RoomView {
 }
 
 function unread(room: RoomView, message: MessageRecord, me: UserId): RoomView {
-  const named = message.mention_all || message.mentions.includes(me);
+  const named = speaksTo(message, me);
   return {
     ...room,
     unread: Math.min(UNREAD_MAX, room.unread + 1),
     mentions: Math.min(UNREAD_MAX, room.mentions + (named ? 1 : 0)),
   };
+}
+
+/** Whether a message names a person, alone or with everybody. */
+export function speaksTo(message: Pick<MessageRecord, "mention_all" | "mentions">, me: UserId): boolean {
+  return message.mention_all || message.mentions.includes(me);
 }
 
 function annotateLast(room: RoomView, event: RoomEvent, me: UserId): RoomView {

@@ -1,7 +1,7 @@
 import { memo, useEffect, useRef, useState } from "react";
 import type { Entry } from "../core/outbox";
+import { speaksTo } from "../core/rooms";
 import { type Span, spans } from "../core/spans";
-import { withoutDirections } from "../core/text";
 import type { Item } from "../core/timeline";
 import { useLocale, useT } from "../i18n";
 import type { MessageRecord, UserId } from "../protocol/types";
@@ -12,7 +12,7 @@ import { IconButton } from "./icons";
 import { Attachments } from "./media/attachments";
 import { Quote } from "./quote";
 import { TextField } from "./text-field";
-import { clock, errorText, margin, moment, noteText } from "./words";
+import { clock, errorText, margin, moment, nameOf, noteText } from "./words";
 
 const EMOJI = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
 
@@ -68,10 +68,6 @@ export const Message = memo(function Message(props: MessageProps) {
   );
 });
 
-function speaksTo(message: MessageRecord, me: UserId): boolean {
-  return message.mention_all || message.mentions.includes(me);
-}
-
 export function Frame(props: {
   by: UserId;
   ts: number;
@@ -85,6 +81,7 @@ export function Frame(props: {
 }) {
   const locale = useLocale();
   const user = useChat((chat) => chat.users[props.by]);
+  const name = useChat((chat) => nameOf(chat.users, props.by));
   return (
     <article
       className={`message ${props.first ? "first" : ""} ${props.own ? "own" : ""} ${props.className ?? ""}`}
@@ -98,13 +95,13 @@ export function Frame(props: {
       <div className="body">
         {props.first && (
           <header>
-            <strong>{user ? withoutDirections(user.display_name) : "…"}</strong>
+            <strong>{name}</strong>
             <time dateTime={new Date(props.ts).toISOString()} title={moment(locale, props.ts)}>
               {clock(locale, props.ts)}
             </time>
           </header>
         )}
-        {!props.first && <span className="speaker">{user?.display_name}: </span>}
+        {!props.first && <span className="speaker">{name}: </span>}
         {props.children}
       </div>
     </article>
