@@ -53,7 +53,7 @@ async def test_a_banned_person_cannot_join_again(newcomer: Newcomer) -> None:
     await expect(alex.field).to_have_count(0)
     await alex.page.get_by_role("button", name="Find rooms").first.click()
     await alex.page.get_by_role("searchbox").fill(name)
-    await alex.page.get_by_role("dialog").get_by_role("listitem").get_by_role("button").click()
+    await alex.page.get_by_role("dialog").get_by_role("listitem").filter(has_text=name).get_by_role("button").click()
     await expect(alex.page.get_by_text("You may not do this.")).to_be_visible()
 
 
