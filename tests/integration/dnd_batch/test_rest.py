@@ -1,5 +1,6 @@
 """Quiet hours over REST: what is set, refused and answered (the contract's paragraph on quiet hours)."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -184,6 +185,21 @@ async def test_a_snooze_needs_no_profile_and_is_kept_to_the_millisecond(me: Acco
 async def test_resume_without_quiet_hours_changes_nothing(me: Account) -> None:
     shown = await me.call("POST", "/me/quiet-hours/resume")
     assert (shown["active"], shown["resume_until"]) == (False, None)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/me/quiet-hours/resume"), ("DELETE", "/me/snooze")])
+async def test_the_answer_to_an_end_says_that_it_is_over(me: Account, method: str, path: str) -> None:
+    await me.call("POST", "/me/snooze", json={"minutes": 30})
+
+    async def is_held() -> bool:
+        return bool((await me.call("GET", "/me/held"))["active"])
+
+    while not await is_held():
+        await asyncio.sleep(0.05)
+    ended = await me.call(method, path)
+    assert (ended["active"], ended["until"]) == (False, None)
+    assert (await me.call("GET", "/me/quiet-hours"))["active"] is False
+    assert await me.call("GET", "/me/held") == {"active": False, "until": None, "total": 0, "rooms": {}}
 
 
 async def test_the_preview_gives_exact_instants_over_a_change_of_the_clocks(me: Account) -> None:

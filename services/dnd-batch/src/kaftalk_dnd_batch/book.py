@@ -95,6 +95,16 @@ class Book:
         found = self.user(user)
         return self.told(found) or QuietState(user=user, version=found.quiet.version)
 
+    def shown(self, user: UserId) -> QuietState:
+        """Give what the user and others are shown.
+
+        Raises NotMine, BookUnavailable.
+        """
+        found = self.user(user)
+        if not found.active:
+            return QuietState(user=user, version=found.quiet.version)
+        return self._machine.shown(found.quiet, self._org.org, self._clock.now_ms())
+
     async def perform(self, user: UserId, command: Command, *, check: Check | None = None) -> UserQuiet:
         """Change a user's state and give the new one, once it is stored.
 

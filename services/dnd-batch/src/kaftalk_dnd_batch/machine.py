@@ -156,6 +156,13 @@ class Machine:
             share=says.share,
         )
 
+    def shown(self, quiet: UserQuiet, org: OrgQuiet, now_ms: int) -> QuietState:
+        """Give what people are shown: a hold that has ended is over for them, though its release is on its way."""
+        quiet = self.advance(quiet, org, now_ms)
+        if quiet.hold is not None and quiet.hold.state == "releasing":
+            quiet = self.done(quiet, now_ms, noted=False)
+        return self.state(quiet, org)
+
     def _calendar(self, quiet: UserQuiet, org: OrgQuiet) -> Calendar:
         return self._calendars.of(quiet.profile, org, snooze=quiet.snooze, resume_until_ms=quiet.resume_until_ms)
 
@@ -291,7 +298,8 @@ def _hold(user: UserId, union: Union, deliver: Deliver) -> Hold:
 
 
 def _ended(hold: Hold, now_ms: int) -> Hold:
-    return _with(hold, end_ms=max(now_ms, hold.start_ms), state="releasing")
+    # Never empty: what is held after it would begin at the same instant, under the same id.
+    return _with(hold, end_ms=max(now_ms, hold.start_ms + 1), state="releasing")
 
 
 def _plan(union: Union, release: str, deliver: Deliver) -> HoldPlan:

@@ -29,8 +29,8 @@ class People(Protocol):
     async def get(self, user: UserId) -> UserQuiet:
         """Give what is known of a user; version 0 if nothing is."""
 
-    def state(self, user: UserId) -> QuietState:
-        """Give what gateways know of a user."""
+    def shown(self, user: UserId) -> QuietState:
+        """Give what the user and others are shown."""
 
     async def perform(
         self, user: UserId, command: Command, *, check: Callable[[UserQuiet], None] | None = None

@@ -23,7 +23,7 @@ router = APIRouter(tags=["quiet hours"])
 @router.get("/me/held", response_model=Held, responses=refusals(Code.UNAUTHENTICATED))
 async def get_held(me: Me, parts: Use) -> Any:
     """Tell what is held now, by room."""
-    state = parts.people.state(me.user)
+    state = parts.people.shown(me.user)
     hold = state.hold
     if hold is None or not state.active_at(parts.clock.now_ms()):
         return Held(active=False, until=None, total=0, rooms={})
@@ -58,7 +58,7 @@ async def get_quiet_of_user(user: OfUser, parts: Use) -> Any:
     """Tell before one writes whether somebody is in quiet hours; nothing if that person does not share it."""
     if await parts.users.one(user) is None:
         raise Refused(Code.NOT_FOUND, "there is no such user")
-    return others_quiet(parts.people.state(user), parts.clock.now_ms())
+    return others_quiet(parts.people.shown(user), parts.clock.now_ms())
 
 
 def _newest_first(released: Released) -> tuple[Any, ...]:

@@ -104,7 +104,7 @@ async def list_pierced(
 
 
 async def _answered(parts: Parts, quiet: UserQuiet, response: Response) -> QuietHours:
-    state = parts.people.state(UserId(quiet.user))
+    state = parts.people.shown(UserId(quiet.user))
     response.headers["ETag"] = _etag(parts, quiet)
     zone = _calendar(parts, quiet).zone
     return quiet_hours(quiet, parts.org, state, zone, parts.clock.now_ms())
