@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,6 +12,7 @@ from kaftalk_roomlog.ownership import ShardOwnership
 from kaftalk_roomlog.partition_queue import Appended
 from kaftalk_roomlog.ranges import RoomLogRange
 from kaftalk_roomlog.reader import LogBatch, RoomLogReader
+from kaftalk_roomlog.starting import until_answered
 from kaftalk_roomlog.topics import Topics, TopicSpec
 from kaftalk_roomlog.writer import RoomLogWriter
 from kaftalk_runtime.kafka import Kafka, KafkaUnreachable
@@ -169,10 +169,10 @@ async def test_a_broker_that_is_down_leaves_reads_unavailable_and_starts_refused
         assert await ranges.end_offset(topic) == 0
 
 
-async def test_who_is_patient_waits_for_a_broker_that_starts_later(kafka: Kafka, broker: Stack) -> None:
+async def test_a_step_of_a_start_waits_for_a_broker_that_starts_later(kafka: Kafka, broker: Stack) -> None:
     broker.kill("kafka")
-    topics = Topics(replace(kafka, patience_s=60.0))
-    starting = asyncio.create_task(topics.start())
+    topics = Topics(kafka)
+    starting = asyncio.create_task(until_answered(topics.start))
     await asyncio.wait([starting], timeout=2.0)
     assert not starting.done()
     await broker.start("kafka")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from kaftalk_roomlog.cluster import Wire
+from kaftalk_roomlog.errors import UnknownTopic
 from kaftalk_roomlog.fetch_session import SessionFetchRequest
 from kaftalk_roomlog.reader import INTAKE, LogBatch, LogTrouble, RoomLogReader, Trouble
 from kaftalk_roomlog.records import LogRecord, Partition
@@ -314,4 +315,21 @@ async def test_a_tail_of_nothing_has_caught_up(kafka: Kafka, topics: Topics) -> 
     assert await tail.poll(0.01) == []
     assert tail.caught_up.is_set()
     assert Partition(name, 1) in tail._reader._tracks
+    await tail.stop()
+
+
+async def test_a_start_that_failed_is_tried_again_over_the_same_connections(kafka: Kafka, topics: Topics) -> None:
+    name, tasks = f"system.{uuid.uuid4()}", len(asyncio.all_tasks())
+    tail = TailReader(kafka, name)
+    with pytest.raises(UnknownTopic):
+        await tail.start()
+    started = len(asyncio.all_tasks())
+    with pytest.raises(UnknownTopic):
+        await tail.start()
+    assert len(asyncio.all_tasks()) == started > tasks
+    await topics.ensure_system_topics([TopicSpec(name, partitions=2, compacted=True)])
+    await topics.await_visible(name)
+    await tail.start()
+    assert await tail.poll(0.01) == []
+    assert tail.caught_up.is_set()
     await tail.stop()

@@ -46,11 +46,10 @@ def test_metrics_are_served_beside_the_internal_listener_unless_told_otherwise(
     assert load(ServiceSettings).metrics_address == expected
 
 
-def test_clients_of_kafka_are_patient_and_made_from_settings_alone() -> None:
+def test_clients_of_kafka_are_made_from_settings_alone() -> None:
     """A service that made its own forgot its certificates."""
     kafka = load(ServiceSettings).kafka()
     assert (kafka.bootstrap, kafka.client_id, kafka.tls) == ("127.0.0.1:9092", "rooms-1", None)
-    assert kafka.patience_s >= 60
     code = [file for file in (repository() / "services").glob("*/src/**/*.py") if file.name != "settings.py"]
     assert [str(file) for file in code if re.search(r"\bKafka\(", file.read_text())] == []
 

@@ -32,12 +32,13 @@ class Wire:
         self._lost_since: float | None = None
 
     async def start(self) -> None:
-        """Connect.
+        """Connect, once: a start of which another step failed is tried again.
 
         Raises:
             KafkaUnreachable: no broker answered.
         """
-        self._client = await self._kafka.client()
+        if self._client is None:
+            self._client = await self._kafka.client()
 
     async def stop(self, timeout_s: float = 5.0) -> None:
         """Close all connections."""

@@ -132,9 +132,10 @@ class RoomLogReader:
             KafkaUnreachable: no broker answered.
         """
         await self._wire.start()
-        self._placer = asyncio.create_task(
-            place_forever(self._unplaced, self._wake_placer, self._place_all), name="roomlog-reader"
-        )
+        if self._placer is None:
+            self._placer = asyncio.create_task(
+                place_forever(self._unplaced, self._wake_placer, self._place_all), name="roomlog-reader"
+            )
 
     async def stop(self) -> None:
         """Stop fetching and close the connections."""

@@ -1,6 +1,5 @@
 """The one place that constructs Kafka clients."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,6 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from kaftalk_runtime.tls import Certificates
-
-_POLL_S = 0.5
 
 
 class KafkaUnreachable(Exception):
@@ -35,8 +32,6 @@ class Kafka:
     client_id: str = "kaftalk"
     tls: Certificates | None = None
     request_timeout_ms: int = 10_000
-    patience_s: float = 0.0
-    """For how long a client that is to connect waits for the first broker: services may start before it does."""
 
     async def client(self) -> AIOKafkaClient:
         """Return a connected client that keeps track of the brokers and of no topic.
@@ -44,17 +39,6 @@ class Kafka:
         Raises:
             KafkaUnreachable: no broker answered.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self.patience_s
-        while True:
-            try:
-                return await self._client()
-            except KafkaUnreachable:
-                if loop.time() >= until:
-                    raise
-            await asyncio.sleep(_POLL_S)
-
-    async def _client(self) -> AIOKafkaClient:
         client: Any = AIOKafkaClient(**self.settings(), metadata_max_age_ms=60_000)  # type: ignore[no-untyped-call]
         client._topics = _BrokersOnly()
         try:

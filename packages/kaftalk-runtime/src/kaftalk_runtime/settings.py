@@ -17,8 +17,6 @@ from kaftalk_runtime.tls import Certificates
 
 _PREFIX = "KAFTALK_"
 _METRICS_PORT = 9090
-# An orchestrator starts everything at once; a broker on a busy machine takes a minute and more.
-KAFKA_PATIENCE_S = 180.0
 _SECRET_CHARS_MIN = 32
 _SECRET_DISTINCT_MIN = 10
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "example", "insecure", "your-", "todo")
@@ -117,7 +115,7 @@ class ServiceSettings(BaseSettings):
 
     def kafka(self) -> Kafka:
         """Give the factory of this instance's Kafka clients."""
-        return Kafka(self.kafka_bootstrap, client_id=self.instance, tls=self.kafka_tls, patience_s=KAFKA_PATIENCE_S)
+        return Kafka(self.kafka_bootstrap, client_id=self.instance, tls=self.kafka_tls)
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

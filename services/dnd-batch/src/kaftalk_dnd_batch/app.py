@@ -217,7 +217,7 @@ class App:
     async def start(self) -> None:
         """Connect to Kafka, wait for the system topics and the first tick, and join the group."""
         await self._logs.start()
-        await self._check_shards()
+        await until_answered(self._check_shards)
         self._started_s = asyncio.get_running_loop().time()
         await until_answered(self._clock.tick)
         for name, loop in self._loops().items():
