@@ -83,15 +83,18 @@ def test_a_hold_begins_with_the_window_and_is_released_at_its_end() -> None:
 def test_a_hold_that_has_ended_is_not_shown_while_its_release_is_on_its_way() -> None:
     quiet, end = advance(state("22:00-07:00"), at("22:00")), at("07:00", 11)
     shown = MACHINE.shown(quiet, ORG, end - 1)
-    assert shown.hold is not None and (shown.hold.start_ms, shown.active_at(end - 1)) == (at("22:00"), True)
+    assert shown.hold is not None
+    assert (shown.hold.start_ms, shown.active_at(end - 1)) == (at("22:00"), True)
     for late in (quiet, advance(quiet, end)):
         shown = MACHINE.shown(late, ORG, end)
-        assert shown.hold is not None and (shown.hold.start_ms, shown.active_at(end)) == (at("22:00", 11), False)
+        assert shown.hold is not None
+        assert (shown.hold.start_ms, shown.active_at(end)) == (at("22:00", 11), False)
         assert shown.next_start_ms == at("22:00", 12)
     resumed = MACHINE.perform(quiet, ORG, ResumeNow(), at("23:00"))
     assert held(resumed).state == "releasing"
     shown = MACHINE.shown(resumed, ORG, at("23:00"))
-    assert shown.hold is not None and shown.hold.start_ms == at("22:00", 11)
+    assert shown.hold is not None
+    assert shown.hold.start_ms == at("22:00", 11)
 
 
 def test_windows_that_touch_are_released_once() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kaftalk_protocol.instants import instant_ms, instant_text
 from kaftalk_protocol.quiet_calendar import (
     HORIZON_DAYS,
     PreviewItem,
@@ -13,7 +14,7 @@ from kaftalk_protocol.quiet_calendar import (
     Union,
     forget_zones,
 )
-from kaftalk_protocol.quiet_profile import DAYS, OrgQuiet, Profile, instant_ms, instant_text
+from kaftalk_protocol.quiet_profile import DAYS, OrgQuiet, Profile
 from kaftalk_protocol.quiet_records import Snooze
 
 HOLIDAYS = {2027: frozenset({date(2027, 3, 17), date(2027, 12, 31)})}

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from kaftalk_protocol.errors import Code, Refused
+from kaftalk_protocol.instants import instant_ms, instant_text
 from kaftalk_protocol.quiet_profile import (
     EXCEPTIONS_MAX,
     STORED,
@@ -18,8 +19,6 @@ from kaftalk_protocol.quiet_profile import (
     Pierce,
     Profile,
     SnoozeRequest,
-    instant_ms,
-    instant_text,
 )
 
 NIGHT = {"days": ["mon", "tue"], "start": "22:00", "end": "07:00"}

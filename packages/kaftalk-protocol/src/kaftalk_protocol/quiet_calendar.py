@@ -8,7 +8,8 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, get_args
 
-from kaftalk_protocol.quiet_profile import YEAR_MAX, YEAR_MIN, OrgQuiet, Profile, zones
+from kaftalk_protocol.instants import YEAR_MAX, YEAR_MIN
+from kaftalk_protocol.quiet_profile import OrgQuiet, Profile, zones
 from kaftalk_protocol.quiet_records import Snooze
 from kaftalk_protocol.quiet_schedule import HORIZON_DAYS, Holidays, Part, Rules, Schedule, Source, Union
 from kaftalk_protocol.quiet_wall import date_at, forget_zones

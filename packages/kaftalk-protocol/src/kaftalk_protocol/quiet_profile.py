@@ -6,7 +6,7 @@ Wall-clock times and IANA zones only, never offsets: what they mean is decided a
 
 import re
 from collections.abc import Hashable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -17,15 +17,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from kaftalk_protocol.errors import Code, Refused
+from kaftalk_protocol.instants import YEAR_MAX, YEAR_MIN, Instant
 from kaftalk_protocol.text import Uuid, single_line
 
 WINDOWS_MAX = 50
@@ -35,38 +34,13 @@ LABEL_CHARS_MAX = 40
 AWAY_MS_MAX = 366 * 24 * 3600 * 1000
 SNOOZE_MS_MIN = 1_000
 SNOOZE_MS_MAX = 30 * 24 * 3600 * 1000
-YEAR_MIN, YEAR_MAX = 2000, 2199
 
 STORED = {"stored": True}
 """Validation context of what was accepted once: a zone that has left the database since is kept as it is."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _START = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _END = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
-
-
-def instant_ms(text: object) -> int:
-    """Read an RFC 3339 time with an offset into Unix ms; finer digits are cut off.
-
-    Raises ValueError.
-    """
-    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise ValueError("must be a time with an offset (RFC 3339), as 2027-03-14T07:00:00Z")
-    try:
-        at = datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("is no time of the calendar") from None
-    if not YEAR_MIN <= at.year <= YEAR_MAX:
-        raise ValueError(f"must be in the years {YEAR_MIN} to {YEAR_MAX}")
-    return (at - _EPOCH) // _MS
-
-
-def instant_text(ms: int) -> str:
-    """Write Unix ms as RFC 3339 in UTC with milliseconds."""
-    return (_EPOCH + ms * _MS).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @cache
@@ -124,13 +98,6 @@ def _at_most(most: int, what: str) -> BeforeValidator:
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_zone)]
-Instant = Annotated[
-    int,
-    BeforeValidator(instant_ms, json_schema_input_type=str),
-    PlainSerializer(instant_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-"""Unix ms in the object, RFC 3339 text on the wire and in records."""
 CalendarDate = Annotated[date, BeforeValidator(_calendar_date, json_schema_input_type=str), AfterValidator(_near)]
 Label = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_label)]
 Flag = Annotated[bool, Field(strict=True)]

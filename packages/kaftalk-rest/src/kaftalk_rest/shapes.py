@@ -4,7 +4,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
-from kaftalk_protocol.quiet_profile import instant_ms
+from kaftalk_protocol.instants import instant_ms
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 from whenever import PlainDateTime
 
-from kaftalk_protocol.quiet_profile import DAYS, OrgQuiet, Profile, instant_text
+from kaftalk_protocol.instants import instant_text
+from kaftalk_protocol.quiet_profile import DAYS, OrgQuiet, Profile
 from kaftalk_protocol.quiet_records import Snooze
 from kaftalk_testing.quiet_twin import Situation
 

@@ -11,7 +11,7 @@ import orjson
 from kaftalk_protocol import redis_keys
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import RoomId, UserId
-from kaftalk_protocol.quiet_profile import instant_text
+from kaftalk_protocol.instants import instant_text
 from kaftalk_protocol.quiet_records import PierceReason
 from kaftalk_protocol.quiet_state import QuietState
 from kaftalk_protocol.records import Message

@@ -8,7 +8,7 @@ from kaftalk_dnd_batch.parts import Me, OfUser, Use
 from kaftalk_dnd_batch.shapes import Held, HeldRoom, OthersQuiet, Release
 from kaftalk_dnd_batch.shown import others_quiet, release
 from kaftalk_protocol.errors import Code, Refused
-from kaftalk_protocol.quiet_profile import instant_text
+from kaftalk_protocol.instants import instant_text
 from kaftalk_protocol.quiet_records import Released
 from kaftalk_rest.paging import link_next, part_of
 from kaftalk_rest.parameters import Cursor, PageSize

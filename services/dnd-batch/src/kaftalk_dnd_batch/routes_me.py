@@ -10,8 +10,9 @@ from kaftalk_dnd_batch.shapes import NewQuietHours, PiercedMessage, Preview, Pre
 from kaftalk_dnd_batch.shown import pierced, profile_etag, quiet_hours
 from kaftalk_protocol.errors import Code, Refused
 from kaftalk_protocol.ids import UserId
+from kaftalk_protocol.instants import instant_text
 from kaftalk_protocol.quiet_calendar import QuietCalendar
-from kaftalk_protocol.quiet_profile import CalendarDate, DeviceZone, SnoozeRequest, instant_text
+from kaftalk_protocol.quiet_profile import CalendarDate, DeviceZone, SnoozeRequest
 from kaftalk_protocol.quiet_records import UserQuiet
 from kaftalk_rest.etags import check_match
 from kaftalk_rest.json_bodies import check_length

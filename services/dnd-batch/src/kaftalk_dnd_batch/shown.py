@@ -1,7 +1,8 @@
 """Quiet hours as a person sees them. Pure."""
 
 from kaftalk_dnd_batch.shapes import OthersQuiet, PiercedMessage, QuietHours, Release, ZoneReport
-from kaftalk_protocol.quiet_profile import OrgQuiet, instant_text
+from kaftalk_protocol.instants import instant_text
+from kaftalk_protocol.quiet_profile import OrgQuiet
 from kaftalk_protocol.quiet_records import Released, UserQuiet
 from kaftalk_protocol.quiet_state import QuietState
 from kaftalk_rest.etags import etag_of
