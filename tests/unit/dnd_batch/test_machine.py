@@ -18,7 +18,7 @@ from kaftalk_dnd_batch.machine import LEAD_MS, Machine
 from kaftalk_protocol.ids import RoomId, UserId
 from kaftalk_protocol.quiet_calendar import QuietCalendars
 from kaftalk_protocol.quiet_profile import OrgQuiet, Profile
-from kaftalk_protocol.quiet_records import Hold, UserQuiet, release_id
+from kaftalk_protocol.quiet_records import Hold, UserQuiet, next_release_id, release_id
 
 ME = UserId("0b0c4a9e-7b1c-4d8e-9f50-000000000001")
 ROOM = RoomId("0b0c4a9e-7b1c-4d8e-9f50-000000000002")
@@ -137,7 +137,7 @@ def test_a_release_that_the_next_union_overtakes_is_held_on_under_another_name()
     assert advance(quiet, at("21:59", 11)) is quiet
     quiet = advance(quiet, at("22:00", 11))
     assert (held(quiet).state, held(quiet).end_ms) == ("holding", at("07:00", 12))
-    assert held(quiet).release_id == release_id(ME, at("22:00", 11))
+    assert held(quiet).release_id == next_release_id(release_id(ME, at("22:00")))
 
 
 def test_a_clock_that_falls_back_enters_no_window_again() -> None:

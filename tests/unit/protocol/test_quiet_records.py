@@ -28,6 +28,7 @@ from kaftalk_protocol.quiet_records import (
     UserQuiet,
     ZoneChange,
     encode,
+    next_release_id,
     parse,
     record_key,
     release_id,
@@ -117,6 +118,7 @@ def test_a_release_has_the_same_name_for_every_owner_and_another_for_every_hold(
     assert len({release_id(ANN, 5), release_id(ANN, 6), release_id(BOB, 5)}) == 3
     assert len(release_id(ANN, 5)) == 32
     assert int(release_id(ANN, 5), 16)
+    assert next_release_id(release_id(ANN, 5)) == next_release_id(release_id(ANN, 5)) != release_id(ANN, 5)
 
 
 def test_a_state_comes_back_from_redis_and_knows_whether_it_holds() -> None:

@@ -34,6 +34,11 @@ def release_id(user: UserId, start_ms: int) -> str:
     return uuid.uuid5(_RELEASE, f"{user}|{start_ms}").hex
 
 
+def next_release_id(before: str) -> str:
+    """Name the release of a hold that goes on after its release `before` was begun."""
+    return uuid.uuid5(_RELEASE, before).hex
+
+
 class _Stored(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -34,6 +34,7 @@ from kaftalk_protocol.quiet_records import (
     Snooze,
     UserQuiet,
     ZoneChange,
+    next_release_id,
     release_id,
 )
 from kaftalk_protocol.quiet_state import HoldPlan, QuietState
@@ -190,7 +191,7 @@ class Machine:
             hold = _hold(quiet.user, Union(first.start_ms, last.end_ms), (quiet.profile or org).deliver)
         elif last is not None and last.end_ms > now_ms:
             # Some gateway may have had the release that was begun, so what is held now is another one.
-            name = release_id(quiet.user, last.start_ms) if hold.state == "releasing" else hold.release_id
+            name = next_release_id(hold.release_id) if hold.state == "releasing" else hold.release_id
             return _with(quiet, hold=_with(hold, end_ms=last.end_ms, state="holding", release_id=name))
         elif hold.state == "releasing":
             return quiet
