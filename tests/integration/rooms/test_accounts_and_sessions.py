@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import time
 import unicodedata
 import uuid
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,20 @@ def _name() -> str:
 
 async def _register(http: httpx.AsyncClient, **body: object) -> httpx.Response:
     return await http.post("/api/v1/auth/register", json={"username": _name(), "password": PASSWORD} | body)
+
+
+async def _until_limited(http: httpx.AsyncClient, body: dict[str, str]) -> int:
+    """Try a wrong password until that is limited, and count the tries that were let through."""
+    refused = 0
+    while (answer := await http.post("/api/v1/auth/login", json=body)).status_code == 401:
+        refused += 1
+    assert answer.status_code == 429
+    return refused
+
+
+def _given_back_since(begun_s: float) -> int:
+    """Count the tries that are given back meanwhile, one in six seconds: hashing is slow on a busy machine."""
+    return int((time.monotonic() - begun_s) / 6) + 1
 
 
 async def test_of_many_who_want_a_name_at_once_one_gets_it(http: httpx.AsyncClient) -> None:
@@ -71,9 +86,11 @@ async def test_a_wrong_password_and_an_unknown_name_look_alike(http: httpx.Async
 async def test_ten_wrong_passwords_a_minute_are_enough(http: httpx.AsyncClient) -> None:
     account = await Account.register(http)
     body = {"username": account.user["username"], "password": "not this one"}
-    statuses = [(await http.post("/api/v1/auth/login", json=body)).status_code for _ in range(11)]
-    assert statuses == [401] * 10 + [429]
-    limited = await http.post("/api/v1/auth/login", json=body | {"password": PASSWORD})
+    begun_s = time.monotonic()
+    refused = await _until_limited(http, body)
+    assert 10 <= refused <= 10 + _given_back_since(begun_s)
+    while (limited := await http.post("/api/v1/auth/login", json=body | {"password": PASSWORD})).status_code == 200:
+        await _until_limited(http, body)
     assert limited.status_code == 429
     assert int(limited.headers["retry-after"]) >= 1
 
@@ -82,9 +99,11 @@ async def test_ten_wrong_passwords_a_minute_are_enough(http: httpx.AsyncClient) 
 async def test_wrong_passwords_all_at_once_are_limited_too(http: httpx.AsyncClient) -> None:
     account = await Account.register(http)
     body = {"username": account.user["username"], "password": "not this one"}
+    begun_s = time.monotonic()
     answers = await asyncio.gather(*(http.post("/api/v1/auth/login", json=body) for _ in range(30)))
     statuses = [answer.status_code for answer in answers]
-    assert (statuses.count(401), statuses.count(429)) == (10, 20)
+    assert statuses.count(401) + statuses.count(429) == 30
+    assert 10 <= statuses.count(401) <= 10 + _given_back_since(begun_s)
 
 
 @pytest.mark.slow
