@@ -180,14 +180,23 @@ async def test_no_more_than_the_first_thousands_are_made_ahead_until_they_are_fo
     monkeypatch.setattr(makers, "AHEAD_MAX", 1)
     town = Town()
     maker = town.maker()
-    await maker.make_ahead([town.user], START_MS)
+    assert await maker.make_ahead([town.user], START_MS)
     made = town.sealed
-    await maker.make_ahead([town.user], START_MS)
+    assert not await maker.make_ahead([town.user], START_MS)
     assert town.sealed == made
     await town.clock.advance(makers.KEPT_MS / 1000 + 6)
     maker.drop_old()
-    await maker.make_ahead([town.user], START_MS)
+    later = HOLD.model_copy(update={"end_ms": town.clock.now_ms() + 1})
+    town.user.quiet = town.user.quiet.model_copy(update={"hold": later})
+    assert await maker.make_ahead([town.user], START_MS)
     assert town.sealed == 2 * made
+
+
+async def test_a_hold_that_is_over_is_not_made_ahead_of_its_end() -> None:
+    town = Town()
+    await town.clock.advance(5.1)
+    assert await town.maker().make_ahead([town.user], START_MS)
+    assert town.sealed == 0
 
 
 async def test_who_was_released_meanwhile_is_not_made_ahead() -> None:

@@ -24,13 +24,19 @@ class MakerTwin:
     def __init__(self) -> None:
         self.made: list[OwnedUser] = []
         self.away = False
+        self.asked = 0
+        self.room_for = 100 * STAMPEDE_USERS
 
-    async def make_ahead(self, users: Sequence[OwnedUser], start_ms: int) -> None:
+    async def make_ahead(self, users: Sequence[OwnedUser], start_ms: int) -> bool:
         assert start_ms == START_MS
         assert len(users) <= READ_AT_ONCE
         if self.away:
             raise RedisAway("no answer in time")
+        self.asked += 1
+        if len(self.made) + len(users) > self.room_for:
+            return False
         self.made += users
+        return True
 
     def drop_old(self) -> None:
         """Nothing is kept."""
@@ -66,6 +72,15 @@ async def test_a_few_are_not_made_ahead() -> None:
     maker = MakerTwin()
     await Warmth(town(STAMPEDE_USERS - 1), maker, ManualClock(END_MS - 5_000)).look()
     assert maker.made == []
+
+
+async def test_those_for_whom_there_is_no_room_are_left_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warmths, "PAUSE_S", 0.0)
+    owned, maker = town(STAMPEDE_USERS), MakerTwin()
+    maker.room_for = READ_AT_ONCE
+    await Warmth(owned, maker, ManualClock(END_MS - 5_000)).look()
+    assert maker.made == list(reversed(list(owned)))[:READ_AT_ONCE]
+    assert maker.asked == 2
 
 
 async def test_what_could_not_be_read_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,16 +121,14 @@ class Maker:
                 await asyncio.sleep(0)
         return made
 
-    async def make_ahead(self, users: Sequence[OwnedUser], start_ms: int) -> None:
-        """Make releases of holds that are not over yet as they will be if nothing happens; above AHEAD_MAX read only.
+    async def make_ahead(self, users: Sequence[OwnedUser], start_ms: int) -> bool:
+        """Make releases of holds that are not over yet as they will be if nothing happens; False if AHEAD_MAX are made.
 
         Raises RedisAway, ViewUnavailable.
         """
-        some = [user for user in users if _is_held(user, start_ms)]
+        some = [user for user in users if _is_held(user, start_ms, self._clock.now_ms())]
         if len(self._ready) + len(some) > AHEAD_MAX:
-            rooms_of = await self._views.rooms_of_many([user.id for user in some])
-            await self._batches.warm(set(chain.from_iterable(rooms_of.values())), start_ms)
-            return
+            return False
         bases = await self._read(some, [self._releasing(user) for user in some], start_ms)
         parts = await self._batches.warm(_rooms_of(bases), start_ms)
         for number, (user, basis) in enumerate(zip(some, bases, strict=True)):
@@ -138,6 +136,7 @@ class Maker:
             self._ready[user.id] = _Ahead(made, basis, parts)
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+        return True
 
     def drop_old(self) -> None:
         """Forget releases that nobody came for: their holds went on or ended otherwise."""
@@ -193,9 +192,9 @@ def _rooms_of(bases: Sequence[_Basis]) -> set[RoomId]:
     return set(chain.from_iterable(basis.rooms for basis in bases))
 
 
-def _is_held(user: OwnedUser, start_ms: int) -> bool:
+def _is_held(user: OwnedUser, start_ms: int, now_ms: int) -> bool:
     hold = user.quiet.hold
-    return hold is not None and hold.start_ms == start_ms and hold.state == "holding"
+    return hold is not None and hold.start_ms == start_ms and now_ms < hold.end_ms
 
 
 def _hold_of(quiet: UserQuiet) -> Hold:

@@ -27,8 +27,11 @@ _log = get_logger(__name__)
 class Maker(Protocol):
     """What makes releases."""
 
-    async def make_ahead(self, users: Sequence[OwnedUser], start_ms: int) -> None:
-        """Make what will be released to users whose holds began together. Raises RedisAway, ViewUnavailable."""
+    async def make_ahead(self, users: Sequence[OwnedUser], start_ms: int) -> bool:
+        """Make what will be released to users whose holds began together; False if there is no room for more.
+
+        Raises RedisAway, ViewUnavailable.
+        """
 
     def drop_old(self) -> None:
         """Forget what nobody came for."""
@@ -55,12 +58,16 @@ class Warmth:
         until_ms = self._clock.now_ms() + AHEAD_MS
         try:
             for start_ms, users in self._stampedes(until_ms).items():
-                for at in range(0, len(users), READ_AT_ONCE):
-                    await self._maker.make_ahead(users[at : at + READ_AT_ONCE], start_ms)
-                    await asyncio.sleep(PAUSE_S)
+                await self._make(users, start_ms)
             self._looked_until_ms = until_ms
         except (RedisError, ViewUnavailable) as error:
             _log.info("not_made_ahead", error=repr(error))
+
+    async def _make(self, users: Sequence[OwnedUser], start_ms: int) -> None:
+        for at in range(0, len(users), READ_AT_ONCE):
+            if not await self._maker.make_ahead(users[at : at + READ_AT_ONCE], start_ms):
+                return
+            await asyncio.sleep(PAUSE_S)
 
     def _stampedes(self, until_ms: int) -> Mapping[int, list[OwnedUser]]:
         """Give who is released soon, by the start of the hold, where they are hundreds; whose turn is first, first."""
