@@ -146,9 +146,9 @@ async def test_a_client_that_lags_gets_what_it_missed_in_order(stack: Stack, htt
     async with await ChatSocket.open(stack.ws_url(0), ann) as a:
         await a.ask(_message(room, 1))
         a.connection.transport.pause_reading()
-        for n in range(1, 1_501):
-            message = records.Message(id=f"{stream}:{n}", by=UserId(ann.id), text="가" * 2_000)
-            await writer.append(room_topic(room, 0), records.encode(message))
+        # All at once: whoever does not read for ten seconds is closed.
+        said = [records.Message(id=f"{stream}:{n}", by=UserId(ann.id), text="가" * 2_000) for n in range(1, 1_501)]
+        await asyncio.gather(*(writer.append(room_topic(room, 0), records.encode(message)) for message in said))
         a.connection.transport.resume_reading()
         seqs = [(await a.event(room))["seq"] for _ in range(1_501)]
         assert seqs == sorted(set(seqs))
