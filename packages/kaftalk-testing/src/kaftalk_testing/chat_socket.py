@@ -59,7 +59,7 @@ class ChatSocket:
         """Send a frame; text goes out as it is."""
         await self.connection.send(orjson.dumps(frame).decode() if isinstance(frame, dict) else frame)
 
-    async def next(self, timeout_s: float = 10.0) -> Frame:
+    async def next(self, timeout_s: float = 30.0) -> Frame:
         """Receive one frame.
 
         Raises TimeoutError, websockets.ConnectionClosed, pydantic.ValidationError.
@@ -72,24 +72,24 @@ class ChatSocket:
         self.seen.append(frame)
         return frame
 
-    async def until(self, wanted: Callable[[Frame], bool], timeout_s: float = 10.0) -> Frame:
+    async def until(self, wanted: Callable[[Frame], bool], timeout_s: float = 30.0) -> Frame:
         """Receive until a frame is the wanted one, and give it."""
         async with asyncio.timeout(timeout_s):
             while not wanted(frame := await self.next(timeout_s)):
                 pass
         return frame
 
-    async def ask(self, frame: Frame, timeout_s: float = 10.0) -> Frame:
+    async def ask(self, frame: Frame, timeout_s: float = 30.0) -> Frame:
         """Send a frame with a fresh `id` and wait for what answers it."""
         asked = {"id": f"q{next(_ids)}", **frame}
         await self.send(asked)
         return await self.until(lambda answer: answer.get("id") == asked["id"], timeout_s)
 
-    async def event(self, room: str, timeout_s: float = 10.0) -> Frame:
+    async def event(self, room: str, timeout_s: float = 30.0) -> Frame:
         """Wait for the next event of a room."""
         return await self.until(lambda frame: frame["t"] == "event" and frame["room"] == room, timeout_s)
 
-    async def closed(self, timeout_s: float = 10.0) -> int:
+    async def closed(self, timeout_s: float = 30.0) -> int:
         """Read until the server closes, and give the close code."""
         try:
             async with asyncio.timeout(timeout_s):
