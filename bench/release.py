@@ -20,6 +20,7 @@ from bench import crowd
 from bench.machine import cpu_s, percentile, table
 from bench.path import Pair, pair
 
+from kaftalk_dnd_batch.warmth import AHEAD_MS
 from kaftalk_protocol import quiet_records as records
 from kaftalk_protocol import redis_keys, topics
 from kaftalk_protocol.ids import UserId
@@ -38,12 +39,13 @@ T = TypeVar("T")
 PEOPLE = 50_000
 ROOMS = 2_500
 ROOMS_EACH = 50
+MESSAGES_BEFORE = 10
 MESSAGES_A_ROOM = 5
 LIVE_PAIRS = 20
 LIVE_PER_S = 50
 _LIVE_S = 20.0
 _STRAGGLERS_S = 2.0
-_AHEAD_S = 20
+_AHEAD_S = AHEAD_MS // 1000
 _GIVE_UP_S = 180.0
 _MINUTE_MS = 60_000
 _AT_ONCE = 2_000
@@ -72,7 +74,7 @@ class Live:
         """Name the phases, and what is expected of each."""
         return (
             ("before", self.before, ""),
-            ("20 s ahead", self.ahead, "< 2×"),
+            (f"{_AHEAD_S} s ahead", self.ahead, "< 2×"),
             ("meanwhile", self.meanwhile, "< 2×"),
         )
 
@@ -85,13 +87,14 @@ async def run(people: int = PEOPLE, rooms: int = ROOMS) -> str:
             redis = open_redis(stack.redis_url)
             async with room_seed(stack.kafka_bootstrap) as seed:
                 town = await _settled(stack, seed, redis, people, rooms)
+                await _chat(seed, town, range(1, MESSAGES_BEFORE + 1))
                 begins_ms = _next_minute(30)
                 ends_ms = begins_ms + _MINUTE_MS * (2 + people // 50_000)
                 _say(f"quiet from {_hhmm(begins_ms)} to {_hhmm(ends_ms)} UTC")
                 await _profiles(stack, seed, town, begins_ms, ends_ms)
                 await stack.start("dnd-batch")
                 await _until(begins_ms + 1_000)
-                await _chat(seed, town)
+                await _chat(seed, town, range(MESSAGES_BEFORE + 1, MESSAGES_BEFORE + MESSAGES_A_ROOM + 1))
             async with _registered(redis, town, url):
                 measured = await _measured(stack, url, sink_pid, ends_ms, people, rooms)
             await redis.close()
@@ -168,10 +171,10 @@ async def _profiles(stack: Stack, seed: RoomSeed, town: Town, begins_ms: int, en
         await asyncio.gather(*appends)
 
 
-async def _chat(seed: RoomSeed, town: Town) -> None:
-    """Write some messages into every room while its members rest."""
+async def _chat(seed: RoomSeed, town: Town, ns: Sequence[int]) -> None:
+    """Write some messages into every room: before its members rest, and meanwhile."""
     for some in _chunks(town.rooms, 100):
-        await asyncio.gather(*(seed.chat(room, range(1, MESSAGES_A_ROOM + 1)) for room in some))
+        await asyncio.gather(*(seed.chat(room, ns) for room in some))
 
 
 # --- the sink ---
@@ -293,7 +296,10 @@ def _table(
         ("lateness of all, p50", f"{percentile(times, 0.5):.1f} s", ""),
         ("the last one", f"{times[-1] if times else float('nan'):.1f} s", "≤ 60 s"),
         *((f"live traffic p99, {when}", f"{percentile(ms, 0.99):.1f} ms", goal) for when, ms, goal in live.phases),
-        *((f"processor time of {name}, with the 20 s", f"{seconds:.1f} s", "") for name, seconds in spent.items()),
+        *(
+            (f"processor time of {name}, with the {_AHEAD_S} s", f"{seconds:.1f} s", "")
+            for name, seconds in spent.items()
+        ),
     ]
     return table(("what", "measured", "expected"), rows)
 

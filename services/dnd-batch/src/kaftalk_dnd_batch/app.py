@@ -31,7 +31,7 @@ from kaftalk_dnd_batch.shards import Shards
 from kaftalk_dnd_batch.states import States
 from kaftalk_dnd_batch.store import Store
 from kaftalk_dnd_batch.timers import Timers
-from kaftalk_dnd_batch.transitions import Transitions
+from kaftalk_dnd_batch.transitions import A_ROUND, RELEASES_AT_ONCE, Transitions
 from kaftalk_dnd_batch.warmth import Warmth
 from kaftalk_protocol import topics as names
 from kaftalk_protocol.quiet_calendar import QuietCalendars
@@ -62,7 +62,9 @@ _GROUP = "kaftalk.dnd-batch"
 _FIRST_SHARDS_S = 15.0
 _FORWARD_TIMEOUT_S = 12.0
 _FINISH_S = 10.0
-_PENDING_BYTES_MAX = 64 << 20
+# What the releases of a stampede write at once, two records each: who is refused is released once more.
+_PENDING_MAX = 2 * A_ROUND * (RELEASES_AT_ONCE + 1)
+_PENDING_BYTES_MAX = 128 << 20
 
 _log = get_logger(__name__)
 
@@ -75,7 +77,11 @@ class _Logs:
         self.topics = Topics(kafka, replication=settings.replication)
         self.ranges = RoomLogRange(kafka)
         self.writer = RoomLogWriter(
-            kafka, producers=1, record_bytes_max=RECORD_BYTES_MAX - 1024, pending_bytes_max=_PENDING_BYTES_MAX
+            kafka,
+            producers=1,
+            record_bytes_max=RECORD_BYTES_MAX - 1024,
+            pending_max=_PENDING_MAX,
+            pending_bytes_max=_PENDING_BYTES_MAX,
         )
         # A stampede's records must not stand before the tick that lets the next ones go.
         self.ticks = RoomLogWriter(kafka, producers=1)

@@ -30,7 +30,7 @@ _RANK = attrgetter("rank")
 class RoomShare:
     """What a room is to one user, or to many: `json` for gateways, `line` for the log's digest, if it has one."""
 
-    of: "ReleasedRoom"
+    of: "RoomItems"
     rank: int
     json: bytes
     line: bytes | None
@@ -38,14 +38,11 @@ class RoomShare:
     mentions: int
 
 
-class ReleasedRoom:
-    """One room's part of the releases of all whose hold began together."""
+class RoomItems:
+    """What a room says to all: shares refer to it, and it to none of them, so that all goes without a collection."""
 
     def __init__(self, batch: RoomBatch) -> None:
         self.batch = batch
-        self.plain = batch.plain
-        self.common = _share(self, batch.common)
-        self._shares: dict[UserPart, RoomShare] = {}
 
     @cached_property
     def lines(self) -> RoomLines:
@@ -54,6 +51,17 @@ class ReleasedRoom:
         seqs = [item["seq"] for item in batch.items]
         room = {"room": batch.room, "epoch": batch.epoch, "to": batch.to, "seqs": seqs}
         return RoomLines(orjson.dumps(room), orjson.dumps(batch.items))
+
+
+class ReleasedRoom:
+    """One room's part of the releases of all whose hold began together."""
+
+    def __init__(self, batch: RoomBatch) -> None:
+        self.batch = batch
+        self.plain = batch.plain
+        self._items = RoomItems(batch)
+        self.common = _share(self._items, batch.common)
+        self._shares: dict[UserPart, RoomShare] = {}
 
     def share(self, user: UserId, now_ms: int) -> RoomShare | None:
         """Give what the room is to a user who is not among the `plain`; None if she is no member by now."""
@@ -64,7 +72,7 @@ class ReleasedRoom:
         if share is None:
             if len(self._shares) >= _PARTS_MAX:
                 self._shares.clear()
-            share = self._shares[part] = _share(self, part)
+            share = self._shares[part] = _share(self._items, part)
         return share
 
 
@@ -149,7 +157,7 @@ class _Body:
 
     def __init__(self) -> None:
         self.size = 0
-        self._rooms: dict[ReleasedRoom, None] = {}
+        self._rooms: dict[RoomItems, None] = {}
         self._numbers: dict[RoomShare, int] = {}
         self._releases: list[bytes] = []
 
@@ -174,7 +182,7 @@ class _Body:
         return write_batch([room.lines for room in self._rooms], shares, self._releases)
 
 
-def _share(of: ReleasedRoom, part: UserPart) -> RoomShare:
+def _share(of: RoomItems, part: UserPart) -> RoomShare:
     batch = of.batch
     share: dict[str, Any] = {"room": batch.room, "from": part.from_}
     if part.mine:

@@ -15,7 +15,9 @@ from kaftalk_views.room_views import RoomViews
 
 KEPT_MS = 90_000
 AT_ONCE = 16
-PREFETCH_ROOMS = 500
+AHEAD_AT_ONCE = 4
+"""Rooms that are read at once ahead of the end, where others' messages go first at Redis and Kafka, too."""
+PREFETCH_ROOMS = 100
 
 _log = get_logger(__name__)
 _read = metrics.counter("kaftalk_dnd_batch_room_batches_total", "Rooms whose held range was read for releases")
@@ -42,7 +44,6 @@ class RoomBatches:
         self._views = views
         self._clock = clock
         self._kept: dict[tuple[RoomId, int], _Kept] = {}
-        self._gate = asyncio.Semaphore(AT_ONCE)
         self._turn = asyncio.Lock()
 
     async def of(
@@ -57,7 +58,7 @@ class RoomBatches:
         async with self._turn:
             self._drop_old()
             await self._look_again(self._old(asked, start_ms, ends_ms), start_ms)
-            await self._read(self._old(asked, start_ms, ends_ms), start_ms, patient=patient)
+            await self._read(self._old(asked, start_ms, ends_ms), start_ms, at_once=AT_ONCE, patient=patient)
             return self._parts(asked, start_ms)
 
     async def warm(self, rooms: Iterable[RoomId], start_ms: int) -> dict[RoomId, ReleasedRoom]:
@@ -68,7 +69,7 @@ class RoomBatches:
         asked = list(rooms)
         async with self._turn:
             missing = [room for room in asked if (room, start_ms) not in self._kept]
-            await self._read(missing, start_ms, patient=False)
+            await self._read(missing, start_ms, at_once=AHEAD_AT_ONCE, patient=False)
             return self._parts(asked, start_ms)
 
     def _parts(self, rooms: Iterable[RoomId], start_ms: int) -> dict[RoomId, ReleasedRoom]:
@@ -90,25 +91,30 @@ class RoomBatches:
             if read is not None and (head.epoch, head.seq) == (read.batch.epoch, read.batch.to):
                 self._kept[room, start_ms] = _Kept(now_ms, read)
 
-    async def _read(self, rooms: Sequence[RoomId], start_ms: int, *, patient: bool) -> None:
+    async def _read(self, rooms: Sequence[RoomId], start_ms: int, *, at_once: int, patient: bool) -> None:
+        gate = asyncio.Semaphore(at_once)
+
+        async def read(room: RoomId) -> None:
+            async with gate:
+                await self._read_one(room, start_ms, patient=patient)
+
         for start in range(0, len(rooms), PREFETCH_ROOMS):
             some = rooms[start : start + PREFETCH_ROOMS]
             await self._held.prefetch(some, start_ms)
-            await asyncio.gather(*(self._read_one(room, start_ms, patient=patient) for room in some))
+            await asyncio.gather(*map(read, some))
         _read.inc(len(rooms))
 
     async def _read_one(self, room: RoomId, start_ms: int, *, patient: bool) -> None:
-        async with self._gate:
-            read_ms = self._clock.now_ms()
-            try:
-                batch = await self._held.batch(room, start_ms)
-            except ViewUnavailable as error:
-                if patient:
-                    raise
-                _left_out.inc()
-                _log.warning("room_left_to_resuming", room=room, error=repr(error))
-            else:
-                self._kept[room, start_ms] = _Kept(read_ms, ReleasedRoom(batch) if batch is not None else None)
+        read_ms = self._clock.now_ms()
+        try:
+            batch = await self._held.batch(room, start_ms)
+        except ViewUnavailable as error:
+            if patient:
+                raise
+            _left_out.inc()
+            _log.warning("room_left_to_resuming", room=room, error=repr(error))
+        else:
+            self._kept[room, start_ms] = _Kept(read_ms, ReleasedRoom(batch) if batch is not None else None)
 
     def _drop_old(self) -> None:
         since_ms = self._clock.now_ms() - KEPT_MS

@@ -21,7 +21,8 @@ from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import ViewUnavailable
 
 A_ROUND = 1_000
-RELEASES_AT_ONCE = 3
+RELEASES_AT_ONCE = 5
+"""Rounds: those who are made ahead go together, and wait for Kafka's answers side by side."""
 BUSY_MS = 100
 RETRY_MS = 500
 BROKEN_MS = 60_000

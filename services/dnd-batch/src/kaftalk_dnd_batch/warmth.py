@@ -1,4 +1,4 @@
-"""Makes what a stampede releases 20 seconds ahead: 2,500 rooms take seconds, and the first users have two.
+"""Makes what a stampede releases 30 seconds ahead: 2,500 rooms take seconds, and the first users have two.
 
 Cursors are as of then: what somebody reads in the last seconds of a hold that ends for hundreds may be counted still.
 """
@@ -17,7 +17,7 @@ from kaftalk_runtime.redis_client import RedisError
 from kaftalk_views.errors import ViewUnavailable
 
 EVERY_S = 3.0
-AHEAD_MS = 20_000
+AHEAD_MS = 30_000
 STAMPEDE_USERS = 500
 PAUSE_S = 0.01
 
@@ -38,7 +38,7 @@ class Maker(Protocol):
 
 
 class Warmth:
-    """Looks every 3 s who is released within the next 20."""
+    """Looks every 3 s who is released within the next 30."""
 
     def __init__(self, owned: OwnedUsers, maker: Maker, clock: Clock) -> None:
         self._owned = owned
