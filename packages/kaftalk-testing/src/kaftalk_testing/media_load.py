@@ -82,19 +82,19 @@ class MediaLoad:
             picture.deleted = True
 
     async def settle(self) -> None:
-        """Wait until everybody was told of everything, and nothing is left of what was deleted.
+        """Wait until everybody was told of everything, nothing is left of what was deleted, and the records say so.
 
-        Raises TimeoutError.
+        What is done is noted a moment after it. Raises TimeoutError.
         """
         await self.town.settle()
         try:
             async with asyncio.timeout(WAIT_S):
-                while self.untold() or await self.left_behind():
+                while self.untold() or await self.left_behind() or await self._wrong_records():
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             deleted = [picture.media for picture in self.pictures if picture.deleted]
-            untold, left = self.untold(), await self.left_behind()
-            raise TimeoutError(f"{untold=} {left=} {deleted=} after {WAIT_S:g} s") from None
+            untold, left, wrong = self.untold(), await self.left_behind(), await self._wrong_records()
+            raise TimeoutError(f"{untold=} {left=} {wrong=} {deleted=} after {WAIT_S:g} s") from None
 
     def untold(self) -> list[tuple[str, str]]:
         """Give who has not heard that which picture is ready."""
