@@ -190,11 +190,7 @@ async def test_resume_without_quiet_hours_changes_nothing(me: Account) -> None:
 @pytest.mark.parametrize(("method", "path"), [("POST", "/me/quiet-hours/resume"), ("DELETE", "/me/snooze")])
 async def test_the_answer_to_an_end_says_that_it_is_over(me: Account, method: str, path: str) -> None:
     await me.call("POST", "/me/snooze", json={"minutes": 30})
-
-    async def is_held() -> bool:
-        return bool((await me.call("GET", "/me/held"))["active"])
-
-    while not await is_held():
+    while not (await me.call("GET", "/me/held"))["active"]:
         await asyncio.sleep(0.05)
     ended = await me.call(method, path)
     assert (ended["active"], ended["until"]) == (False, None)

@@ -58,14 +58,20 @@ async def test_a_cancelled_command_never_leaves_its_reply_to_another(redis: Redi
     async def read(name: str) -> None:
         assert await redis.run("GET", name) == name
 
-    for _ in range(40):
+    rounds = 0
+    while rounds < 40:
         reads = [asyncio.create_task(read(random.choice(names))) for _ in range(20)]
         await asyncio.sleep(random.random() * 0.002)
         for task in random.sample(reads, 8):
             task.cancel()
         results = await asyncio.gather(*reads, return_exceptions=True)
-        # The machine may stand still for longer than a command may take.
-        assert not [one for one in results if isinstance(one, Exception) and not isinstance(one, RedisAway)]
+        errors = [one for one in results if isinstance(one, Exception)]
+        assert not [error for error in errors if not isinstance(error, RedisAway)]
+        if errors:
+            # The machine stood still for longer than a command may take: that round does not count.
+            await asyncio.sleep(0.1)
+        else:
+            rounds += 1
 
 
 async def test_published_messages_come_to_a_subscriber(redis: Redis, key: str) -> None:

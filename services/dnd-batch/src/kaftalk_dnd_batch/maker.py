@@ -126,7 +126,8 @@ class Maker:
 
         Raises RedisAway, ViewUnavailable.
         """
-        some = [user for user in users if _is_held(user, start_ms, self._clock.now_ms())]
+        now_ms = self._clock.now_ms()
+        some = [user for user in users if _is_held(user, start_ms, now_ms)]
         if len(self._ready) + len(some) > AHEAD_MAX:
             return False
         bases = await self._read(some, [self._releasing(user) for user in some], start_ms)
